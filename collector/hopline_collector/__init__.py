@@ -1,0 +1,1 @@
+"""Receives spans, hands them over exactly once, and owns the store."""

@@ -1,0 +1,1 @@
+"""The command line, the demo shop and the set-up."""

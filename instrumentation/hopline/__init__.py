@@ -1,0 +1,1 @@
+"""Distributed tracing with hierarchical span ids."""

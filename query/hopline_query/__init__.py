@@ -1,0 +1,1 @@
+"""Reads the store: trees, topology, figures, search, and the HTTP API over them."""

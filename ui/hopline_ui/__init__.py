@@ -1,0 +1,1 @@
+"""The pages: server-rendered, with ES modules served by us."""
