@@ -1,0 +1,64 @@
+"""ClickHouse for tests: over HTTP from a process of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hopline_deploy.ports import free_ports
+from support.process import Child, Children
+
+
+class Front:
+    """A ClickHouse address (`url`) that can be stopped and come back on the same data."""
+
+    def __init__(self, children: Children, directory: Path) -> None:
+        self._children = children
+        self._directory = directory
+        (self.port,) = free_ports(1)
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        script = Path(__file__).with_name("clickhouse_front.py")
+        self._child = self._children.python(str(script), str(self._directory), str(self.port))
+        self._child.wait_for_url(f"{self.url}/ping")
+
+    def stop(self) -> None:
+        assert self._child is not None
+        self._child.stop()
+
+    def kill9(self) -> None:
+        assert self._child is not None
+        self._child.kill9()
+
+    def execute(self, statement: str) -> str:
+        """Run `statement`; its answer as tab-separated text."""
+        answer = httpx.post(self.url, content=statement, timeout=30.0)
+        if answer.status_code != 200:
+            raise AssertionError(answer.text)
+        return answer.text
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """One ClickHouse over HTTP for the whole run: use a database of your own, and never stop it."""
+    yield from _running(tmp_path_factory.mktemp("clickhouse"))
+
+
+@pytest.fixture
+def own_clickhouse(tmp_path: Path) -> Iterator[Front]:
+    """A ClickHouse of this test alone, to stop, kill and start again."""
+    yield from _running(tmp_path)
+
+
+def _running(directory: Path) -> Iterator[Front]:
+    children = Children(directory)
+    front = Front(children, directory / "data")
+    front.start()
+    yield front
+    children.stop()
