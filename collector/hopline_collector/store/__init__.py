@@ -1,0 +1,1 @@
+"""The store: connections, schema and the writing half of ClickHouse."""
