@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections.abc import Callable
 
 import clickhouse_connect
@@ -10,7 +9,6 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from hopline_deploy.broker import Broker, answers
-from hopline_deploy.ports import free_ports, holder, is_free, next_free
 from support import Children, require, wait_until
 from support.engine import Front
 
@@ -50,19 +48,6 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def test_ports_know_their_holder() -> None:
-    """Section 8: a taken port is told with the holder's pid, and the next free one is found."""
-    (port,) = free_ports(1)
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", port))
-        server.listen()
-        assert not is_free("127.0.0.1", port)
-        assert holder(port) == os.getpid()
-        assert next_free("127.0.0.1", port) > port
-    assert is_free("127.0.0.1", port)
-    assert holder(port) is None
 
 
 def test_broker_survives_kill_and_keeps_its_data(own_broker: Broker) -> None:
