@@ -8,6 +8,8 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from hopline_collector.store.clickhouse import ClickHouse
+from hopline_collector.store.migrate import current_version
 from hopline_deploy.broker import Broker, answers
 from support import Children, require, wait_until
 from support.engine import Front
@@ -132,6 +134,19 @@ def test_front_comes_back_after_a_crash(own_clickhouse: Front) -> None:
     own_clickhouse.kill9()
     own_clickhouse.start()
     assert own_clickhouse.execute("SELECT sum(n) FROM kept.t") == "3\n"
+
+
+def test_front_takes_readonly_last(client) -> None:
+    """Section 5: a reader's limits and `readonly` may come in any order."""
+    limits = {"readonly": 1, "max_execution_time": 5}
+    assert client.query("SELECT getSetting('max_execution_time')", settings=limits).result_rows == [(5,)]
+
+
+def test_engine_is_migrated_and_empty(engine: ClickHouse) -> None:
+    """Section 11: a database per test on one embedded engine."""
+    assert current_version(engine) > 0
+    with engine.reader() as handle:
+        assert handle.command(f"SELECT count() FROM {engine.database}.spans") == 0
 
 
 def test_browser_opens_a_page(chromium) -> None:

@@ -68,7 +68,8 @@ class Engine:
         try:
             if database:
                 handle.query(f"USE {_identifier(database)}", "TabSeparated")
-            for name, value in settings.items():
+            # A server weighs all settings of a request at once; here nothing can be set after readonly.
+            for name, value in sorted(settings.items(), key=lambda item: item[0] == "readonly"):
                 handle.query(f"SET {_identifier(name)} = {_literal(value)}", "TabSeparated")
             insert = _INSERT.match(statement)
             if insert:

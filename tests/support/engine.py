@@ -1,13 +1,18 @@
-"""ClickHouse for tests: over HTTP from a process of its own."""
+"""ClickHouse for tests: the engine inside the test process, and over HTTP from a process of its own."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+from hopline_collector.store.migrate import migrate
 from hopline_deploy.ports import free_ports
 from support.process import Child, Children
+
+_numbers = itertools.count(1)
 
 
 class Front:
@@ -42,6 +47,27 @@ class Front:
         if answer.status_code != 200:
             raise AssertionError(answer.text)
         return answer.text
+
+
+@pytest.fixture(scope="session")
+def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the one engine that this process can have, kept open for the whole run."""
+    folder = tmp_path_factory.mktemp("engine")
+    anchor = ClickHouse(StoreSettings(path=str(folder)))
+    anchor.check()
+    yield folder
+    anchor.close()
+
+
+@pytest.fixture
+def engine(engine_folder: Path) -> Iterator[ClickHouse]:
+    """The embedded engine with a migrated database of this test alone."""
+    store = ClickHouse(StoreSettings(path=str(engine_folder), database=f"test_{next(_numbers)}"))
+    migrate(store)
+    yield store
+    with store.writer() as handle:
+        handle.command(f"DROP DATABASE {store.database}")
+    store.close()
 
 
 @pytest.fixture(scope="session")
