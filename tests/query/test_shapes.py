@@ -1,0 +1,127 @@
+"""The JSON of a trace."""
+
+import json
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hopline.model import Row
+from hopline_query import shapes
+from hopline_query.tree import build_tree
+
+NOW = 1_763_800_600_000_000
+START = 1_763_800_000_000_000
+IDS = ["", *(f"{n:016x}" for n in range(1, 7))]
+PATHS = ["", "0", "0.1", "0.2", "0.1.1", "0.1.3", "0.2.10.1", "~", "~.1", "~.1.2", "x", "0..1"]
+
+
+def any_row():
+    return st.builds(
+        Row,
+        trace_id=st.just("6921c0de0123456789abcdef01234567"),
+        kind=st.sampled_from(["local", "client", "server", "producer", "consumer"]),
+        service=st.sampled_from("AB"),
+        name=st.sampled_from("xy"),
+        start_us=st.integers(START, START + 20) | st.sampled_from([0, -1, 10**18]),
+        span_id=st.sampled_from(PATHS),
+        id=st.sampled_from(IDS),
+        parent_id=st.sampled_from([None, *IDS[1:]]),
+        duration_us=st.none() | st.integers(-2, 30),
+        instance=st.sampled_from(["h1:1", "h2:1"]),
+        error=st.booleans(),
+        children=st.integers(0, 4),
+        arrived=st.sampled_from([0, NOW]),
+    )
+
+
+@given(st.lists(any_row(), max_size=25), st.randoms(use_true_random=False), st.booleans())
+def test_order_and_copies_never_show(rows, random, adjust):
+    """T21: any order and any duplication of the input gives the same JSON; everything is shown once."""
+    tree = build_tree(rows, now_us=NOW, adjust=adjust)
+    shown = [id_ for n in tree.nodes for r in n.rows for id_ in [(r.id, r.kind, r.service, r.instance, r.start_us)]]
+    assert len(shown) == tree.rows
+    shuffled = rows + random.sample(rows, len(rows) // 2)
+    random.shuffle(shuffled)
+    again = build_tree(shuffled, now_us=NOW, adjust=adjust)
+    for shape in (shapes.tree_json, shapes.flat_json, shapes.timeline_json):
+        assert msgspec.json.encode(shape(again)) == msgspec.json.encode(shape(tree))
+
+
+@given(st.lists(any_row(), max_size=25))
+def test_figures_fit_together(rows):
+    """T21: expected = received + missing, pre-order agrees with parents and sizes, the path covers its root."""
+    tree = build_tree(rows, now_us=NOW)
+    assert tree.expected == tree.received + tree.missing_total
+    for index, node in enumerate(tree.nodes):
+        assert node.index == index
+        assert node.parent is None or node.parent.index < index < node.parent.index + node.parent.subtree_nodes
+        assert 0 <= node.self_us <= node.inner_end - node.inner_start
+    main = tree.main
+    if main is not None:
+        assert sum(end - begin for _, begin, end in tree.critical_path) == main.end - main.start
+
+
+def test_contract_keys(article):
+    """Q1: the answer has the names that outside readers rely on."""
+    value = json.loads(msgspec.json.encode(shapes.tree_json(build_tree(article, now_us=NOW))))
+    assert {"trace_id", "state", "expected", "received", "missing", "roots"} <= set(value)
+    top = value["roots"][0]
+    assert {"span_id", "service", "name", "placeholder", "warnings", "rows", "children"} <= set(top)
+    assert [c["span_id"] for c in top["children"]] == ["0.1", "0.2"]
+    assert top["children"][0]["network"] == {"out_us": 2_000, "in_us": 4_000, "total_us": 6_000}
+    assert top["children"][0]["caller_service"] == "A"
+    assert value["services"] == [{"service": s, "nodes": 1, "errors": 0} for s in "ABCE"]
+
+
+def test_deep_trees_can_be_read_by_common_readers(row):
+    """T19: 1,000 levels come as nested pieces that a recursive JSON reader can take."""
+    rows = [row("", f"{n:x}", f"{n - 1:x}" if n > 1 else None, at=n) for n in range(1, 1_001)]
+    value = json.loads(msgspec.json.encode(shapes.tree_json(build_tree(rows, now_us=NOW))))
+    assert len(value["continued"]) == 4
+    assert value["continued"][0]["node"]["depth"] == 200
+    assert value["nodes"] == 1_000
+
+
+def test_timeline_columns(article):
+    """U9: columns of one length, string tables, two bars."""
+    value = shapes.timeline_json(build_tree(article, now_us=NOW))
+    columns = value["columns"]
+    assert {len(column) for column in columns.values()} == {4}
+    assert [value["service_table"][i] for i in columns["service"]] == ["A", "B", "C", "E"]
+    assert list(columns["parent"]) == [-1, 0, 1, 0]
+    assert list(columns["inner_start"]) == [-1, 12_000, 22_000, 63_000]
+    assert value["critical_path"][0] == [0, 0, 10_000]
+
+
+def test_window_follows_the_focus(article):
+    """Q1: a window of a large trace can be moved to a node, or re-rooted."""
+    tree = build_tree(article, now_us=NOW)
+    focus = tree.find("0.2")
+    value = shapes.flat_json(tree, limit=1, focus=focus)
+    assert [n["span_id"] for n in value["nodes"]] == ["0.2"]
+    assert value["window"] == {"offset": 3, "limit": 1, "total": 4, "root": None}
+    below = shapes.tree_json(tree, tree.find("0.1"))
+    assert [r["span_id"] for r in below["roots"]] == ["0.1"]
+    assert below["window"]["total"] == 2
+
+
+def test_placeholder_knows_its_caller(row):
+    """T4, T5: a placeholder tells what its children's headers know; the earliest child names the trace."""
+    rows = [row("0.1", "b", "ff", "server", service="B", caller_service="gateway", caller_name="GET /", at=3)]
+    value = shapes.tree_json(build_tree(rows, now_us=NOW))
+    assert (value["roots"][0]["service"], value["roots"][0]["name"]) == ("gateway", "GET /")
+    assert (value["service"], value["name"]) == ("B", "op 0.1")
+
+
+def test_failure_is_the_deepest(row):
+    """Q2: where and why it failed is told by the deepest failing row."""
+    rows = [
+        row("0", "a", None, "server", error=True, error_type="BadGateway", children=1, dur=50),
+        row("0.1", "b", "a", "client", error=True, error_type="HTTP504", at=1),
+        row("0.1", "c", "b", "server", service="B", error=True, error_type="Timeout", error_text="slow", at=2),
+    ]
+    value = shapes.tree_json(build_tree(rows, now_us=NOW))
+    assert value["failure"]["service"] == "B"
+    assert value["failure"]["error_type"] == "Timeout"
+    assert value["errors"] == 2
