@@ -1,0 +1,88 @@
+"""Anything people paste, turned into what it names: a trace, a user, a filter."""
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from urllib.parse import unquote, urlsplit
+
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}(?:-[0-9a-f]{2}.*)?", re.IGNORECASE)
+B3 = re.compile(r"(?:b3:\s*)?([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}(?:-[01d](?:-[0-9a-f]{16})?)?", re.IGNORECASE)
+HEX = re.compile(r"[0-9a-f]{1,32}", re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+OPAQUE = re.compile(r"[0-9A-Za-z._-]{1,64}")
+TRACE_URL = re.compile(r"/(?:zipkin/)?(?:api/(?:v[123]/)?)?traces?/([^/?#]+)")
+USER_URL = re.compile(r"/users/(.+?)(?:/timeline)?/?$")
+HEADER = re.compile(r"(?:traceparent|b3|x-b3-traceid|hopline-trace-id|trace[-_ ]?id)\s*[:=]\s*", re.IGNORECASE)
+NATIVE_SINCE = 1_420_070_400
+"""2015: an older first word of an id is no time of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a pasted text names: ``kind`` is ``trace``, ``user``, ``filter`` or ``nothing``."""
+
+    kind: str
+    value: str = ""
+
+
+def trace_id_of(text: str) -> str | None:
+    """The 32-hex trace id in an id, traceparent, b3 value or trace URL; None when there is none.
+
+    Shorter hex is padded on the left. Other tracers' opaque ids are not taken here: see :func:`digest`.
+    """
+    text = text.strip().strip("\"'<>`")
+    text = HEADER.sub("", text, count=1).strip()
+    url = TRACE_URL.search(urlsplit(text).path) if "/" in text else None
+    if url:
+        text = unquote(url[1])
+    for pattern in (TRACEPARENT, B3):
+        found = pattern.fullmatch(text)
+        if found:
+            return _valid(found[1])
+    if UUID.fullmatch(text):
+        text = text.replace("-", "")
+    return _valid(text) if HEX.fullmatch(text) else None
+
+
+def candidates(text: str) -> list[str]:
+    """The ids under which a trace that was asked for as ``text`` may be stored, the likeliest first (M8)."""
+    text = text.strip()
+    known = trace_id_of(text)
+    opaque = OPAQUE.fullmatch(text) is not None and not (known and len(text) in {16, 32})
+    return ([known] if known else []) + ([digest(text)] if opaque else [])
+
+
+def digest(opaque: str) -> str:
+    """The id under which the collector stores another tracer's opaque trace id."""
+    return blake2b(opaque.encode(), digest_size=16).hexdigest()
+
+
+def created_us(trace_id: str) -> int | None:
+    """When a native id was made, in microseconds; None for an id that tells no time."""
+    seconds = int(trace_id[:8], 16)
+    return seconds * 1_000_000 if seconds >= NATIVE_SINCE else None
+
+
+def find(text: str) -> Found:
+    """What people mean when they paste ``text`` into a search box (U2)."""
+    text = text.strip()
+    if not text:
+        return Found("nothing")
+    user = USER_URL.search(urlsplit(text).path) if "/" in text and "://" in text else None
+    if user:
+        return Found("user", unquote(user[1]))
+    # A short number is far more likely a user than a trace id without its zeros.
+    bare = HEADER.sub("", text, count=1)
+    trace = trace_id_of(text)
+    if trace and (len(bare) >= 16 or bare != text):
+        return Found("trace", trace)
+    if re.match(r"uid\s*[:=]", text):
+        return Found("user", re.split(r"[:=]", text, maxsplit=1)[1].strip())
+    if re.match(r"[A-Za-z_][\w.\-]*\s*(?:!?=|[<>~])", text):
+        return Found("filter", text)
+    return Found("user", text)
+
+
+def _valid(text: str) -> str | None:
+    padded = text.lower().rjust(32, "0")
+    return padded if padded.strip("0") else None
