@@ -1,0 +1,355 @@
+"""The hand-over: plan, build, insert, account, commit; the same for every source.
+
+The protocol is ``docs/plan.md``. One thread runs :meth:`HandOver.step` again and
+again; nothing in it waits for a store that is away, so polling goes on, the group
+keeps us as a member, and a partition that is taken from us is let go in time.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from hopline_collector import plan as plans
+from hopline_collector.core import Block, Counts, Message, build_block
+from hopline_collector.ledger import LedgerEntry
+from hopline_collector.plan import Plan, PlanError
+from hopline_collector.source import Arrived, Assigned, PartitionKey, Position, Revoked, Source, SourceError
+from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
+from hopline_collector.store.writer import SpanWriter
+
+log = logging.getLogger(__name__)
+
+INSERT_FAILURES: Final = 20
+"""Failures of one insert, other than the store being away, after which a partition stops."""
+
+_RETRY_FIRST: Final = 0.1
+_RETRY_MOST: Final = 5.0
+_ROW_BYTES: Final = 190.0
+"""First guess of bytes per row; corrected by what blocks turn out to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverSettings:
+    """How large blocks are and how long a message may wait for one."""
+
+    block_rows: int = 20_000
+    block_seconds: float = 1.0
+    block_seconds_most: float = 3.0
+    """With many partitions blocks are gathered longer: every insert has a fixed cost."""
+    buffer_bytes: int = 64 * 1024 * 1024
+    """Bound of what is read and not yet stored, over all partitions."""
+    collector: str = ""
+    """Name of this collector in the ledger."""
+
+
+class _FencedError(Exception):
+    """The partition is no longer ours: drop what was under way."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """One partition on its way."""
+
+    key: PartitionKey
+    epoch: int
+    start: int
+    """The committed offset: where the next block begins."""
+    plan: Plan | None = None
+    block: Block | None = None
+    messages: deque[Message] = field(default_factory=deque)
+    bytes: int = 0
+    since: float = 0.0
+    """When the oldest waiting message came, on the monotonic clock."""
+    opened: bool = False
+    """The ledger was asked where to begin."""
+    log_start: int = 0
+    log_end: int = 0
+    paused: bool = False
+    away: bool = False
+    """The store or the source did not answer the last call."""
+    failures: int = 0
+    retry_at: float = 0.0
+    retry_after: float = _RETRY_FIRST
+    trouble: str = ""
+    """Why nothing moves, empty when all is well."""
+    stopped: bool = False
+
+
+class HandOver:
+    """Moves what a source holds into a store, exactly once.
+
+    ``clock`` gives microseconds since the epoch, ``monotonic`` seconds.
+    ``observe`` is called with every ledger entry after its commit.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        writer: SpanWriter,
+        settings: HandOverSettings | None = None,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        monotonic: Callable[[], float] = time.monotonic,
+        observe: Callable[[LedgerEntry], None] = lambda _: None,
+    ) -> None:
+        self.source = source
+        self.lanes: dict[PartitionKey, Lane] = {}
+        self.progress = 0
+        """Rises with every block handed over."""
+        self._writer = writer
+        self._settings = settings or HandOverSettings()
+        self._clock = clock
+        self._monotonic = monotonic
+        self._observe = observe
+        self._row_bytes = _ROW_BYTES
+
+    def run(self, stop: threading.Event) -> None:
+        """Hand over until ``stop`` is set."""
+        while not stop.is_set():
+            try:
+                self.step(self._patience())
+            except SourceError as error:
+                log.warning("the source did not answer: %s", error)
+                stop.wait(_RETRY_FIRST)
+
+    def step(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for messages, then move every partition on as far as it goes."""
+        for event in self.source.poll(timeout):
+            match event:
+                case Assigned():
+                    self._assign(event)
+                case Revoked(key):
+                    self.lanes.pop(key, None)
+                case Arrived(key, messages):
+                    self._gather(key, messages)
+        for lane in list(self.lanes.values()):
+            self._advance(lane)
+            self._press(lane)
+
+    def _patience(self) -> float:
+        """Seconds until a partition may want attention."""
+        now = self._monotonic()
+        wait = 0.5
+        for lane in self.lanes.values():
+            if lane.stopped:
+                continue
+            if lane.retry_at > now:
+                wait = min(wait, lane.retry_at - now)
+            elif lane.plan is None and lane.messages:
+                wait = 0.0 if self._enough(lane) else min(wait, lane.since + self._seconds() - now)
+            elif lane.plan is not None or not lane.opened:
+                wait = min(wait, 0.02)
+        return max(wait, 0.0)
+
+    def _assign(self, event: Assigned) -> None:
+        lane = Lane(event.key, event.epoch, event.position.offset, log_start=event.log_start, log_end=event.log_end)
+        self.lanes[event.key] = lane
+        try:
+            lane.plan = plans.decode(event.position.offset, event.position.metadata)
+        except PlanError as error:
+            self._stop(lane, str(error))
+
+    def _gather(self, key: PartitionKey, messages: list[Message]) -> None:
+        lane = self.lanes.get(key)
+        if lane is None or not messages:
+            return
+        if not lane.messages:
+            lane.since = self._monotonic()
+        lane.messages.extend(messages)
+        lane.bytes += sum(len(message.body) for message in messages)
+
+    def _advance(self, lane: Lane) -> None:
+        """Everything that can be done for a partition now; failures set when to try again."""
+        try:
+            if not lane.stopped and self._monotonic() >= lane.retry_at and self._hand_over(lane):
+                lane.away, lane.failures, lane.retry_after, lane.trouble = False, 0, _RETRY_FIRST, ""
+        except _FencedError:
+            self.lanes.pop(lane.key, None)
+        except (SourceError, StoreAwayError) as error:
+            lane.away = True
+            self._retry_later(lane, error)
+        except StoreRefusedError as error:
+            self._narrow(lane, error)
+        except StoreError as error:
+            self._fail(lane, error)
+        except Exception as error:
+            log.exception("handing over %s failed", lane.key)
+            self._fail(lane, error)
+
+    def _hand_over(self, lane: Lane) -> bool:
+        """One block, from wherever its plan stands; False when there is nothing to do yet."""
+        if not lane.opened:
+            self._open(lane)
+        if lane.plan is None:
+            if not self._enough(lane):
+                return False
+            plan = Plan(lane.start, self._cut(lane), self._clock())
+            self._commit(lane, plan)
+        assert lane.plan is not None
+        if self.source.position(lane.key) < lane.plan.end:
+            return False
+        if lane.block is None:
+            self._build(lane)
+        self._store(lane, lane.plan)
+        return True
+
+    def _open(self, lane: Lane) -> None:
+        """Begin where the ledger ends, or where the log begins, whichever is later."""
+        end = self._writer.ledger_end(self.source.name, lane.key.topic, lane.key.number)
+        if end > lane.log_end:
+            log.warning(
+                "%s: the ledger ends at %d, the log at %d: another log of that name", lane.key, end, lane.log_end
+            )
+            end = 0
+        if end > lane.start:
+            self._begin_at(lane, end)
+        if lane.log_start > lane.start:
+            self._record_gap(lane)
+            self._begin_at(lane, lane.log_start)
+        lane.opened = True
+
+    def _begin_at(self, lane: Lane, offset: int) -> None:
+        self._fence(lane)
+        self.source.commit(lane.key, Position(offset, ""))
+        self.source.seek(lane.key, offset)
+        lane.start, lane.plan, lane.block = offset, None, None
+        lane.messages.clear()
+        lane.bytes = 0
+
+    def _record_gap(self, lane: Lane) -> None:
+        log.error("%s: %d to %d expired before they were read", lane.key, lane.start, lane.log_start)
+        plan = Plan(lane.start, lane.log_start, self._clock())
+        entry = self._entry(lane, plan, Counts(), gap=True)
+        self._writer.account(entry, _empty_block(), plan.token(self.source.name, *lane.key) + "/gap")
+        self._observe(entry)
+
+    def _build(self, lane: Lane) -> None:
+        plan = lane.plan
+        assert plan is not None
+        if plan.phase == "decode":
+            if plan.tries >= plans.DECODE_TRIES:
+                plan, lane.failures = plan.narrowed(), 0
+            plan = plan.begun()
+            self._commit(lane, plan)
+        lane.block = build_block([m for m in lane.messages if m.offset < plan.end], plan)
+        if plan.phase == "decode":
+            self._commit(lane, plan.inserting())
+
+    def _store(self, lane: Lane, plan: Plan) -> None:
+        block = lane.block
+        assert block is not None
+        token = plan.token(self.source.name, *lane.key)
+        self._fence(lane)
+        self._writer.write(block, token)
+        entry = self._entry(lane, plan, block.counts)
+        self._writer.account(entry, block, token)
+        self._fence(lane)
+        self.source.commit(lane.key, Position(plan.end, ""))
+        self._finish(lane, plan)
+        self._observe(entry)
+
+    def _finish(self, lane: Lane, plan: Plan) -> None:
+        block = lane.block
+        assert block is not None
+        while lane.messages and lane.messages[0].offset < plan.end:
+            lane.bytes -= len(lane.messages.popleft().body)
+        if block.counts.received:
+            seen = block.counts.bytes / block.counts.received
+            self._row_bytes += 0.3 * (seen - self._row_bytes)
+        lane.start, lane.plan, lane.block = plan.end, None, None
+        lane.since = self._monotonic()
+        self.progress += 1
+
+    def _entry(self, lane: Lane, plan: Plan, counts: Counts, *, gap: bool = False) -> LedgerEntry:
+        return LedgerEntry(
+            self.source.name, *lane.key, plan.start, plan.end, plan.now, counts, gap, self._settings.collector
+        )
+
+    def _commit(self, lane: Lane, plan: Plan) -> None:
+        """Commit a plan at the offset where it begins; only then is it the lane's plan."""
+        self._fence(lane)
+        self.source.commit(lane.key, Position(plan.start, plans.encode(plan)))
+        lane.plan = plan
+
+    def _fence(self, lane: Lane) -> None:
+        """A broker takes commits of members that own the partition no longer, so we must not make them."""
+        if self.source.epoch(lane.key) != lane.epoch:
+            raise _FencedError(lane.key)
+
+    def _block_bytes(self) -> float:
+        return min(self._settings.block_rows * self._row_bytes, self._settings.buffer_bytes / 4)
+
+    def _seconds(self) -> float:
+        active = sum(1 for lane in self.lanes.values() if lane.messages)
+        spread = self._settings.block_seconds * active / 2
+        return min(max(self._settings.block_seconds, spread), self._settings.block_seconds_most)
+
+    def _enough(self, lane: Lane) -> bool:
+        if not lane.messages:
+            return False
+        return lane.bytes >= self._block_bytes() or self._monotonic() - lane.since >= self._seconds()
+
+    def _cut(self, lane: Lane) -> int:
+        """The end of the next block: as many messages as fit, at least one."""
+        room = self._block_bytes()
+        for message in lane.messages:
+            end = message.offset + 1
+            room -= len(message.body)
+            if room <= 0:
+                break
+        return end
+
+    def _press(self, lane: Lane) -> None:
+        """Stop reading a partition that holds its share of the buffer, until half of it is stored."""
+        if lane.key not in self.lanes:
+            return
+        share = self._settings.buffer_bytes / len(self.lanes)
+        # A plan of an earlier owner may be larger than our share: it must be read whole.
+        short = lane.plan is not None and self.source.position(lane.key) < lane.plan.end
+        if not lane.paused and not short and (lane.bytes >= share or lane.stopped):
+            self.source.pause(lane.key)
+            lane.paused = True
+        elif lane.paused and not lane.stopped and (short or lane.bytes <= share / 2):
+            self.source.resume(lane.key)
+            lane.paused = False
+
+    def _retry_later(self, lane: Lane, error: Exception) -> None:
+        if lane.trouble != str(error):
+            log.warning("%s: %s; trying again", lane.key, error)
+        lane.trouble = str(error)
+        lane.retry_at = self._monotonic() + lane.retry_after
+        lane.retry_after = min(lane.retry_after * 2, _RETRY_MOST)
+
+    def _narrow(self, lane: Lane, error: StoreRefusedError) -> None:
+        """Nothing of the block was written: try half of it, under a token of its own."""
+        plan = lane.plan
+        if plan is None or lane.block is None:
+            self._fail(lane, error)
+            return
+        log.warning("%s: the store refused %d to %d: %s", lane.key, plan.start, plan.end, error)
+        lane.block = None
+        try:
+            self._commit(lane, plan.narrowed())
+        except _FencedError:
+            self.lanes.pop(lane.key, None)
+        except SourceError as failure:
+            self._retry_later(lane, failure)
+
+    def _fail(self, lane: Lane, error: Exception) -> None:
+        lane.failures += 1
+        if lane.failures >= INSERT_FAILURES:
+            self._stop(lane, str(error))
+        else:
+            self._retry_later(lane, error)
+
+    def _stop(self, lane: Lane, reason: str) -> None:
+        log.error("%s stands still: %s", lane.key, reason)
+        lane.stopped, lane.trouble = True, reason
+
+
+def _empty_block() -> Block:
+    return Block({}, 0, [], [], Counts())

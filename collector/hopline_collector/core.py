@@ -1,0 +1,235 @@
+"""Bytes to a block: pure, no clock, no I/O.
+
+A block depends on the messages and the plan alone, so every try on every machine
+builds the same one. It knows no transport and no store.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from hopline.model import KINDS, PROCESS_FIELDS
+from hopline_collector import normalise
+from hopline_collector.formats import Decoded, DecodeError, Report, WireRow, native
+from hopline_collector.formats.decoded import FLAG_ERROR
+from hopline_collector.normalise import Columns, Marks
+from hopline_collector.plan import Plan
+
+INGEST_COLUMNS: Final = (
+    *("trace_id", "span_id", "id", "parent_id", "kind", "service", "name", "instance", "host", "zone", "env"),
+    *("version", "start_us", "duration_us", "unfinished", "error", "error_type", "error_text", "caller_service"),
+    *("caller_instance", "caller_zone", "caller_name", "peer", "peer_kind", "uid", "annotations", "tags", "attrs"),
+    *("links", "children", "flags", "weight", "attempt", "arrived", "keep", "foreign"),
+)
+"""Columns of table ``ingest``, in its order."""
+
+DECODERS: Final[Mapping[str, Callable[[bytes], Decoded]]] = {"native": native.decode}
+"""Format name -> decoder. Decoders are pure and raise :class:`DecodeError` only."""
+
+
+class Message(NamedTuple):
+    """One entry of a source."""
+
+    offset: int
+    format: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be decoded or stored."""
+
+    offset: int
+    index: int
+    """Place of the row in its message, -1 for the whole message."""
+    format: str
+    reason: str
+    detail: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Counts:
+    """received = stored + dead + sampled_out + duplicate + sum of rejected."""
+
+    messages: int = 0
+    bytes: int = 0
+    received: int = 0
+    stored: int = 0
+    dead: int = 0
+    sampled_out: int = 0
+    duplicate: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Block:
+    """What one plan makes of its messages."""
+
+    columns: Columns
+    """Column name -> values, for every name of :data:`INGEST_COLUMNS`."""
+    rows: int
+    dead: list[DeadLetter]
+    reports: list[Report]
+    counts: Counts
+
+
+def build_block(
+    messages: Iterable[Message], plan: Plan, decoders: Mapping[str, Callable[[bytes], Decoded]] = DECODERS
+) -> Block:
+    """Decode, normalise and transpose the messages of one plan. Never raises for what a message holds."""
+    gathered = _Gathered()
+    counts = Counts()
+    skip = frozenset(plan.skip)
+    for message in messages:
+        counts.messages += 1
+        counts.bytes += len(message.body)
+        if message.offset in skip:
+            gathered.set_aside(message, "skipped", "decoding it failed again and again")
+            continue
+        decode = decoders.get(message.format)
+        if decode is None:
+            gathered.set_aside(message, "unknown_format", message.format)
+            continue
+        try:
+            gathered.add(message, decode(message.body))
+        except DecodeError as error:
+            gathered.set_aside(message, error.reason, error.detail)
+    columns = _transposed(gathered)
+    counts.received = len(gathered.rows) + len(gathered.dead)
+    _fit(columns, gathered, plan, counts)
+    counts.stored = len(columns["id"])
+    counts.dead = len(gathered.dead)
+    return Block(columns, counts.stored, gathered.dead, gathered.reports, counts)
+
+
+class _Gathered:
+    """Rows of all messages, one after the other, and the facts they share, expanded."""
+
+    def __init__(self) -> None:
+        self.rows: list[WireRow] = []
+        self.process: dict[str, list[str]] = {name: [] for name in PROCESS_FIELDS}
+        self.foreign: list[int] = []
+        self.messages: list[Message] = []
+        self.message: list[int] = []
+        """Each row's message, as an index into ``messages``."""
+        self.index: list[int] = []
+        """Each row's place in its message."""
+        self.dead: list[DeadLetter] = []
+        self.reports: list[Report] = []
+
+    def add(self, message: Message, decoded: Decoded) -> None:
+        number = len(self.messages)
+        self.messages.append(message)
+        for batch in decoded.batches:
+            count = len(batch.rows)
+            self.rows += batch.rows
+            for name, column in self.process.items():
+                column.extend([normalise.process_text(name, batch.process.get(name) or "")] * count)
+            self.foreign += [int(batch.foreign)] * count
+            self.message += [number] * count
+            self.index += range(count) if batch.indexes is None else batch.indexes
+        self.dead += [
+            DeadLetter(message.offset, bad.index, message.format, bad.reason, bad.detail, bad.raw)
+            for bad in decoded.refused
+        ]
+        self.reports += decoded.reports
+
+    def set_aside(self, message: Message, reason: str, detail: str) -> None:
+        self.dead.append(DeadLetter(message.offset, -1, message.format, reason, detail, message.body))
+
+
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "span_id": "",
+    "id": 0,
+    "parent_id": 0,
+    "kind": 0,
+    "children": 0,
+    "flags": 1,
+    "uid": "",
+    "peer": "",
+    "peer_kind": "",
+    "weight": 1_000,
+    "error_type": "",
+    "error_text": "",
+    "attempt": 0,
+    "tags": {},
+    "attrs": {},
+    "annotations": (),
+    "links": (),
+}
+_CALLER: Final = ("caller_service", "caller_instance", "caller_zone", "caller_name")
+_NO_CALLER: Final = ("", "", "", "")
+
+
+def _transposed(gathered: _Gathered) -> Columns:
+    rows = gathered.rows
+    columns: Columns = {}
+    for name in WireRow.__struct_fields__:
+        column = list(map(attrgetter(name), rows))
+        if name in _DEFAULTS and None in column:
+            default = _DEFAULTS[name]
+            column = [default if value is None else value for value in column]
+        columns[name] = column
+    columns.update(gathered.process)
+    columns["foreign"] = gathered.foreign
+    columns["message"] = gathered.message
+    columns["index"] = gathered.index
+    columns.update(zip(_CALLER, _callers(columns.pop("caller")), strict=True))
+    _spread_flags(columns)
+    return columns
+
+
+def _callers(callers: list[list[str] | None]) -> list[list[str]]:
+    if not callers:
+        return [[], [], [], []]
+    if set(map(len, filter(None, callers))) <= {4}:
+        padded: list[Any] = [caller or _NO_CALLER for caller in callers]
+    else:
+        padded = [((*caller, *_NO_CALLER)[:4] if caller else _NO_CALLER) for caller in callers]
+    return [list(column) for column in zip(*padded, strict=True)]
+
+
+def _spread_flags(columns: Columns) -> None:
+    """The wire's flags hold the error bit, and a missing duration says unfinished."""
+    flags = columns["flags"]
+    columns["error"] = [1 if bits & FLAG_ERROR else 0 for bits in flags]
+    columns["flags"] = [bits & 7 for bits in flags]
+    durations = columns["duration_us"]
+    if None in durations:
+        columns["unfinished"] = [int(duration is None) for duration in durations]
+        columns["duration_us"] = [duration or 0 for duration in durations]
+    else:
+        columns["unfinished"] = [0] * len(durations)
+
+
+def _fit(columns: Columns, gathered: _Gathered, plan: Plan, counts: Counts) -> None:
+    bad = normalise.unusable(columns)
+    for row, reason in bad.items():
+        message = gathered.messages[columns["message"][row]]
+        raw = msgspec.msgpack.encode(gathered.rows[row])
+        gathered.dead.append(DeadLetter(message.offset, columns["index"][row], message.format, reason, "", raw))
+    normalise.drop(columns, bad)
+    marks = Marks()
+    normalise.derive_ids(columns)
+    repeated = normalise.duplicates(columns)
+    counts.duplicate = len(repeated)
+    normalise.drop(columns, repeated)
+    normalise.fit_texts(columns, marks)
+    normalise.fit_maps(columns, marks)
+    normalise.fit_annotations(columns, marks)
+    normalise.fit_links(columns, marks)
+    normalise.fit_numbers(columns, marks)
+    normalise.fit_times(columns, plan.now, marks)
+    normalise.write_marks(columns, marks)
+    counts.cut = marks.counts
+    number = len(columns["id"])
+    columns["kind"] = [KINDS[kind] for kind in columns["kind"]]
+    columns["arrived"] = [plan.now] * number
+    columns["keep"] = [1] * number
+    del columns["message"], columns["index"]

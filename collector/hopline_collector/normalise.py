@@ -1,0 +1,300 @@
+"""Bring the columns of a block within the limits.
+
+Every check looks at a whole column first (its distinct values, the joined text, the
+smallest and the largest number), so a block of good rows costs next to nothing; only
+columns that fail are walked value by value.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import chain, compress
+from typing import Any, Final
+
+from hopline.model import KINDS, PEER_KINDS, PROCESS_FIELDS, WEIGHT_MAX, WEIGHT_ONE
+from hopline_collector import limits
+from hopline_collector.limits import TEXT_LIMITS, clean, cut, is_clean
+
+Columns = dict[str, list[Any]]
+
+_LIMIT_OF: Final = {limit.column: limit for limit in TEXT_LIMITS}
+_ROW_TEXTS: Final = tuple(limit for limit in TEXT_LIMITS if limit.column not in PROCESS_FIELDS)
+_ID_MAX: Final = 2**64 - 1
+_TIME_MAX: Final = 2**63 - 1
+
+
+class Marks:
+    """Which rows were cut and why."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, dict[str, None]] = {}
+        self.counts: Counter[str] = Counter()
+
+    def add(self, row: int, reason: str) -> None:
+        """Row ``row`` was cut for ``reason``."""
+        self.rows.setdefault(row, {})[reason] = None
+        self.counts[reason] += 1
+
+
+@lru_cache(maxsize=4096)
+def process_text(column: str, text: str) -> str:
+    """A fact of a process within its limit."""
+    limit = _LIMIT_OF[column]
+    fitted = text if is_clean(text) else clean(text)
+    return cut(fitted, limit.max_bytes) or (limits.UNKNOWN if limit.required else "")
+
+
+def unusable(columns: Columns) -> dict[int, str]:
+    """Rows that cannot be stored at all: index -> reason."""
+    bad: dict[int, str] = {}
+    for row, trace_id in _failing(columns["trace_id"], {16}, len):
+        bad[row] = "bad_trace_id" if trace_id is not None else "no_trace_id"
+    kinds = set(range(len(KINDS)))
+    if not set(columns["kind"]) <= kinds:
+        bad |= {row: "bad_kind" for row, kind in enumerate(columns["kind"]) if kind not in kinds}
+    for name in ("id", "parent_id"):
+        ids = columns[name]
+        if ids and (min(ids) < 0 or max(ids) > _ID_MAX):
+            bad |= {row: "bad_id" for row, number in enumerate(ids) if not 0 <= number <= _ID_MAX}
+    if 0 in columns["id"]:
+        pairs = enumerate(zip(columns["id"], columns["span_id"], strict=True))
+        bad |= {row: "no_identity" for row, (number, path) in pairs if not number and not path}
+    return bad
+
+
+def _failing(column: Sequence[Any], allowed: set[int], measure: Callable[[Any], int]) -> Iterable[tuple[int, Any]]:
+    if set(map(measure, column)) <= allowed:
+        return ()
+    return [(row, value) for row, value in enumerate(column) if measure(value) not in allowed]
+
+
+def drop(columns: Columns, rows: Iterable[int]) -> None:
+    """Take rows out of every column."""
+    gone = set(rows)
+    if gone:
+        keep = [row not in gone for row in range(len(columns["id"]))]
+        for name, column in columns.items():
+            columns[name] = list(compress(column, keep))
+
+
+def derive_ids(columns: Columns) -> None:
+    """Give rows that carry a path but no id one that a copy of the row gets too."""
+    ids = columns["id"]
+    if 0 not in ids:
+        return
+    names = ("trace_id", "span_id", "kind", "service", "instance", "start_us")
+    for row, number in enumerate(ids):
+        if not number:
+            identity = repr([columns[name][row] for name in names]).encode("utf-8", "replace")
+            ids[row] = int.from_bytes(blake2b(identity, digest_size=8).digest(), "big") or 1
+
+
+def fit_texts(columns: Columns, marks: Marks) -> None:
+    """Text columns: clean, and within their bytes."""
+    for limit in _ROW_TEXTS:
+        column = columns[limit.column]
+        changed = _misfits(set(column), limit.max_bytes, required=limit.required)
+        if changed:
+            for row, text in enumerate(column):
+                if text in changed:
+                    fitted, reason = changed[text]
+                    column[row] = fitted
+                    marks.add(row, reason)
+    _fit_paths(columns, marks)
+    peer_kinds = columns["peer_kind"]
+    if not set(peer_kinds) <= {"", *PEER_KINDS}:
+        for row, text in enumerate(peer_kinds):
+            if text and text not in PEER_KINDS:
+                peer_kinds[row] = ""
+                marks.add(row, "bad_peer_kind")
+
+
+def _fit_paths(columns: Columns, marks: Marks) -> None:
+    paths = columns["span_id"]
+    distinct = set(paths)
+    if _all_fit(distinct, limits.PATH_CHARACTERS):
+        return
+    for row, path in enumerate(paths):
+        if len(path) > limits.PATH_CHARACTERS or not path.isprintable():
+            paths[row] = ""
+            marks.add(row, "bad_path")
+
+
+def _misfits(texts: set[str], max_bytes: int, *, required: bool = False) -> dict[str, tuple[str, str]]:
+    """Those of ``texts`` that must change: text -> (fitted, reason)."""
+    if _all_fit(texts, max_bytes) and not (required and "" in texts):
+        return {}
+    found = {}
+    for text in texts:
+        fitted, reason = _fit(text, max_bytes)
+        if required and not fitted:
+            fitted, reason = limits.UNKNOWN, "empty_text"
+        if reason:
+            found[text] = fitted, reason
+    return found
+
+
+def _all_fit(texts: Iterable[str], max_bytes: int) -> bool:
+    """Whether every text is clean and short; may say no where a closer look says yes."""
+    joined = "".join(texts)
+    if not is_clean(joined):
+        return False
+    longest = max(map(len, texts), default=0)
+    return longest * (1 if joined.isascii() else 4) <= max_bytes
+
+
+def _fit(text: str, max_bytes: int) -> tuple[str, str]:
+    fitted, reason = text, ""
+    if not is_clean(text):
+        fitted, reason = clean(text), "control_characters"
+    shorter = cut(fitted, max_bytes)
+    if shorter != fitted:
+        fitted, reason = shorter, "text_too_long"
+    return fitted, reason
+
+
+def fit_maps(columns: Columns, marks: Marks) -> None:
+    """Tags and attributes: how many, how long, and clean."""
+    for name, max_bytes in (("tags", limits.VALUE_BYTES), ("attrs", limits.ATTR_BYTES)):
+        maps = columns[name]
+        if not any(maps):
+            continue
+        values = list(chain.from_iterable(map(dict.values, maps)))
+        keys = set().union(*maps)
+        fits = _all_fit(values, max_bytes) and _all_fit(keys, limits.KEY_BYTES) and "" not in keys
+        if fits and max(map(len, maps)) <= limits.TAGS_MAX:
+            continue
+        for row, found in enumerate(maps):
+            if found:
+                maps[row] = _fit_map(found, max_bytes, row, marks)
+
+
+def _fit_map(found: dict[str, str], max_bytes: int, row: int, marks: Marks) -> dict[str, str]:
+    fitted: dict[str, str] = {}
+    for key, value in found.items():
+        if len(fitted) == limits.TAGS_MAX:
+            marks.add(row, "too_many_tags")
+            break
+        short_key, key_reason = _fit(key, limits.KEY_BYTES)
+        short_value, value_reason = _fit(value, max_bytes)
+        for reason in filter(None, (key_reason, value_reason)):
+            marks.add(row, reason)
+        if short_key:
+            fitted[short_key] = short_value
+    return fitted
+
+
+def fit_annotations(columns: Columns, marks: Marks) -> None:
+    """Timed notes: how many, how long, clean, and with a time that fits."""
+    column = columns["annotations"]
+    for row, notes in enumerate(column):
+        if not notes:
+            continue
+        if len(notes) > limits.ANNOTATIONS_MAX:
+            marks.add(row, "too_many_annotations")
+        fitted = []
+        for at, key, value in notes[: limits.ANNOTATIONS_MAX]:
+            short_key, key_reason = _fit(key, limits.KEY_BYTES)
+            short_value, value_reason = _fit(value, limits.VALUE_BYTES)
+            for reason in filter(None, (key_reason, value_reason)):
+                marks.add(row, reason)
+            fitted.append((min(max(at, 0), _TIME_MAX), short_key, short_value))
+        column[row] = fitted
+
+
+def fit_links(columns: Columns, marks: Marks) -> None:
+    """Links: how many, and only those that name a trace; kinds become words."""
+    column = columns["links"]
+    for row, links in enumerate(column):
+        if not links:
+            continue
+        good = [
+            (trace_id, number, KINDS[kind] if 0 <= kind < len(KINDS) else KINDS[0])
+            for trace_id, number, kind in links[: limits.LINKS_MAX]
+            if len(trace_id) == 16 and 0 <= number <= _ID_MAX
+        ]
+        if len(good) < len(links):
+            marks.add(row, "bad_link")
+        column[row] = good
+
+
+def fit_numbers(columns: Columns, marks: Marks) -> None:
+    """Weights, durations, children and attempts within their bounds."""
+    weights = columns["weight"]
+    for row in _outside(weights, WEIGHT_ONE, WEIGHT_MAX):
+        weights[row] = WEIGHT_ONE
+        marks.add(row, "bad_weight")
+    _clamp(columns["duration_us"], limits.DURATION_MAX_US, "bad_duration", marks)
+    _clamp(columns["children"], limits.CHILDREN_MAX, "bad_children", marks)
+    _clamp(columns["attempt"], limits.ATTEMPT_MAX, "bad_attempt", marks)
+
+
+def _clamp(column: list[int], most: int, reason: str, marks: Marks) -> None:
+    for row in _outside(column, 0, most):
+        column[row] = min(max(column[row], 0), most)
+        marks.add(row, reason)
+
+
+def _outside(column: list[int], least: int, most: int) -> list[int]:
+    if not column or (min(column) >= least and max(column) <= most):
+        return []
+    return [row for row, number in enumerate(column) if not least <= number <= most]
+
+
+def fit_times(columns: Columns, now: int, marks: Marks) -> None:
+    """Move times that lie too far from arrival.
+
+    All rows that one message holds of a trace move by one delta, its newest start to
+    ``now``, so that their distances survive; the original stays in a tag.
+    """
+    starts = columns["start_us"]
+    oldest, newest = now - limits.OLDEST_US, now + limits.NEWEST_US
+    if not starts or (min(starts) >= oldest and max(starts) <= newest):
+        return
+    groups: dict[tuple[int, bytes], list[int]] = {}
+    for row, group in enumerate(zip(columns["message"], columns["trace_id"], strict=True)):
+        groups.setdefault(group, []).append(row)
+    for rows in groups.values():
+        first, last = min(starts[row] for row in rows), max(starts[row] for row in rows)
+        if first >= oldest and last <= newest:
+            continue
+        for row in rows:
+            _move(columns, row, now - last, oldest)
+            marks.add(row, "time_moved")
+
+
+def _move(columns: Columns, row: int, delta: int, oldest: int) -> None:
+    original = columns["start_us"][row]
+    columns["start_us"][row] = max(original + delta, oldest)
+    columns["tags"][row] = {**columns["tags"][row], limits.SOURCE_START_TAG: str(original)}
+    columns["annotations"][row] = [
+        (min(max(at + delta, 0), _TIME_MAX), key, value) for at, key, value in columns["annotations"][row] or ()
+    ]
+
+
+def duplicates(columns: Columns) -> list[int]:
+    """Rows that repeat the (trace, id, kind) of another row; the finished copy stays, else the first."""
+    keys = list(zip(columns["trace_id"], columns["id"], columns["kind"], strict=True))
+    if len(set(keys)) == len(keys):
+        return []
+    unfinished = columns["unfinished"]
+    kept: dict[tuple[bytes, int, int], int] = {}
+    gone = []
+    for row, key in enumerate(keys):
+        other = kept.setdefault(key, row)
+        if other == row:
+            continue
+        if unfinished[other] and not unfinished[row]:
+            kept[key] = row
+            gone.append(other)
+        else:
+            gone.append(row)
+    return gone
+
+
+def write_marks(columns: Columns, marks: Marks) -> None:
+    """Say on each row what was cut."""
+    tags = columns["tags"]
+    for row, reasons in marks.rows.items():
+        tags[row] = {**tags[row], limits.CUT_TAG: ",".join(reasons)}
