@@ -1,0 +1,116 @@
+"""The functions of the public API that act on the current span or the one tracer."""
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from hopline import tracer as tracing
+from hopline.context import current
+from hopline.noop import NOOP
+from hopline.propagation import outbound
+from hopline.propagation.inbound import Headers, Remote
+from hopline.propagation.inbound import extract as extract_headers
+from hopline.spans import Span
+
+
+def configure(
+    *,
+    service: str | None = None,
+    endpoint: str | None = None,
+    sample: float | None = None,
+    clock: Callable[[], int] | None = None,
+    **settings: object,
+) -> None:
+    """Set up tracing for this process; what is not given comes from ``HOPLINE_*`` or the default.
+
+    ``endpoint`` is ``kafka://host:port[,host:port]``, ``http://host:port``, ``memory:`` or
+    ``none:``; ``sample`` the share of traces kept; ``clock`` nanoseconds since the epoch. All
+    other names are those of :class:`hopline.config.Config`. Never raises: a value that cannot be
+    used is warned about and its default holds.
+    """
+    given = {"service": service, "endpoint": endpoint, "sample": sample, "clock": clock}
+    tracing.configure(**{name: value for name, value in given.items() if value is not None}, **settings)
+
+
+def current_span() -> Span:
+    """The span the running code belongs to; outside any, a span that takes everything and keeps nothing."""
+    return current.get() or NOOP
+
+
+def annotate(key: str, value: Any = "") -> None:
+    """Add a note with the present time to the current span."""
+    current_span().annotate(key, value)
+
+
+def tag(key: str, value: Any) -> None:
+    """Set a searchable tag on the current span."""
+    current_span().tag(key, value)
+
+
+def set_uid(uid: Any) -> None:
+    """Name the user on the current row, on the entry row and on every later call."""
+    current_span().set_uid(uid)
+
+
+def put(key: str, value: Any) -> None:
+    """Let every later hop of this trace see ``key``."""
+    span = current.get()
+    if span is not None and span is not NOOP:
+        span.entry.put(key, str(value))
+
+
+def put_once(key: str, value: Any) -> None:
+    """Let only the direct callees of this process's part of the trace see ``key``."""
+    span = current.get()
+    if span is not None and span is not NOOP:
+        span.entry.put_once(key, str(value))
+
+
+def get(key: str, default: str | None = None) -> str | None:
+    """What an earlier hop, or this one, put under ``key``."""
+    span = current.get()
+    value = span.entry.get(key) if span is not None and span is not NOOP else None
+    return default if value is None else value
+
+
+def inject(headers: MutableMapping[str, str], host: str | None = None) -> MutableMapping[str, str]:
+    """Write the trace headers for a callee of the current span into ``headers``, and return them.
+
+    Outside any trace nothing is written. ``host`` decides whether baggage may go along; ``None`` may.
+    """
+    span = current.get()
+    if span is not None and span is not NOOP:
+        headers.update(outbound.headers(span, host))
+    return headers
+
+
+def extract(headers: Headers) -> Remote | None:
+    """The context that ``headers`` carry, or ``None``; never raises on their content."""
+    tracer = tracing.active()
+    return extract_headers(headers, tracer.config.baggage_bytes, tracer.counts.add)[0]
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Send what has ended; wait up to ``timeout`` seconds. Whether all of it was taken."""
+    return tracing.active().reporter.flush(timeout)
+
+
+def shutdown(timeout: float = 5.0) -> None:
+    """Send the rest for up to ``timeout`` seconds and stop, until ``configure`` is called again."""
+    tracer = tracing.active()
+    tracer.enabled = False
+    tracer.reporter.close(timeout)
+
+
+def counters() -> dict[str, Any]:
+    """``recorded``, ``sent``, ``dropped`` by reason, ``depth``, and rarer ``events``."""
+    return tracing.active().reporter.counters()
+
+
+def disable() -> None:
+    """Stop tracing at once: no new traces, no headers. Rows already begun are still sent."""
+    tracing.active().enabled = False
+
+
+def enable() -> None:
+    """Trace again after :func:`disable`."""
+    tracing.active().enabled = True

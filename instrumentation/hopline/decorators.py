@@ -1,0 +1,177 @@
+"""``@trace``: a span around each call of a function, of any of the four kinds.
+
+A generator's span lasts from its first step to its end, and is the current span
+only while the generator runs, never while its caller does.
+"""
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from typing import Any, ParamSpec, TypeVar, overload
+
+from hopline.context import Active
+from hopline.noop import NOOP
+from hopline.spans import Span
+from hopline.tracer import span as new_span
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def trace(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def trace(
+    *, name: str = "", tags: dict[str, Any] | None = None, capture: Sequence[str] = ()
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def trace(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str = "",
+    tags: dict[str, Any] | None = None,
+    capture: Sequence[str] = (),
+) -> Any:
+    """Trace each call of ``function``: sync, async, generator or async generator, method or not.
+
+    Args:
+        function: given when used bare, ``@trace``.
+        name: of the span; default the function's qualified name.
+        tags: set on each span.
+        capture: names of parameters whose values become tags.
+
+    """
+    if function is None:
+        return functools.partial(_wrap, name=name, tags=tags, capture=tuple(capture))
+    return _wrap(function, name=name, tags=tags, capture=tuple(capture))
+
+
+def _wrap(function: Any, *, name: str, tags: dict[str, Any] | None, capture: tuple[str, ...]) -> Any:
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(_wrap(function.__func__, name=name, tags=tags, capture=capture))
+    label = name or function.__qualname__
+    start = _plain_start(label, tags) if not capture else _capturing_start(function, label, tags, capture)
+    if inspect.isasyncgenfunction(function):
+        wrapper = _async_generator(function, start)
+    elif inspect.iscoroutinefunction(function):
+        wrapper = _coroutine(function, start)
+    elif inspect.isgeneratorfunction(function):
+        wrapper = _generator(function, start)
+    else:
+        wrapper = _function(function, start)
+    return functools.update_wrapper(wrapper, function)
+
+
+def _plain_start(label: str, tags: dict[str, Any] | None) -> Callable[[tuple[Any, ...], dict[str, Any]], Span]:
+    return lambda _args, _kwargs: new_span(label, tags=tags)
+
+
+def _capturing_start(
+    function: Any, label: str, tags: dict[str, Any] | None, capture: tuple[str, ...]
+) -> Callable[[tuple[Any, ...], dict[str, Any]], Span]:
+    signature = inspect.signature(function)
+
+    def start(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
+        span = new_span(label, tags=tags)
+        if span.recording:
+            try:
+                values = signature.bind_partial(*args, **kwargs)
+            except TypeError:
+                return span  # the call itself will raise, and better
+            values.apply_defaults()
+            for parameter in capture:
+                if parameter in values.arguments:
+                    span.tag(parameter, values.arguments[parameter])
+        return span
+
+    return start
+
+
+def _function(function: Any, start: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with start(args, kwargs):
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def _coroutine(function: Any, start: Any) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with start(args, kwargs):
+            return await function(*args, **kwargs)
+
+    return wrapper
+
+
+def _generator(function: Any, start: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        span: Span = start(args, kwargs)
+        generator = function(*args, **kwargs)
+        resume: Callable[[], Any] = functools.partial(next, generator)
+        span.begin()
+        try:
+            while True:
+                try:
+                    value = _as_current(span, resume)
+                except StopIteration as stop:
+                    span.finish()
+                    return stop.value
+                try:
+                    sent = yield value
+                except GeneratorExit:
+                    _as_current(span, generator.close)
+                    raise
+                except BaseException as error:
+                    resume = functools.partial(generator.throw, error)
+                else:
+                    resume = functools.partial(generator.send, sent)
+        except BaseException as error:
+            span.finish(error)
+            raise
+
+    return wrapper
+
+
+def _as_current(span: Span, step: Callable[[], Any]) -> Any:
+    """Run one step of a generator inside its span."""
+    if span is NOOP:
+        return step()
+    with Active(span):
+        return step()
+
+
+def _async_generator(function: Any, start: Any) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        span: Span = start(args, kwargs)
+        generator = function(*args, **kwargs)
+        resume: Callable[[], Any] = functools.partial(anext, generator)
+        span.begin()
+        try:
+            while True:
+                try:
+                    value = await _as_current_async(span, resume)
+                except StopAsyncIteration:
+                    span.finish()
+                    return
+                try:
+                    sent = yield value
+                except GeneratorExit:
+                    await _as_current_async(span, generator.aclose)
+                    raise
+                except BaseException as error:
+                    resume = functools.partial(generator.athrow, error)
+                else:
+                    resume = functools.partial(generator.asend, sent)
+        except BaseException as error:
+            span.finish(error)
+            raise
+
+    return wrapper
+
+
+async def _as_current_async(span: Span, step: Callable[[], Any]) -> Any:
+    """Run one step of an async generator inside its span."""
+    if span is NOOP:
+        return await step()
+    with Active(span):
+        return await step()

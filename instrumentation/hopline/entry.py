@@ -1,0 +1,130 @@
+"""What all rows of one unit of work in this process share.
+
+An entry is made for each server row, consumer row and root. Whatever is set on
+it (baggage, uid, load test) reaches every context derived from it, in tasks and
+threads alike, because they all hold the same object.
+"""
+
+from collections.abc import Callable
+from time import perf_counter_ns, time_ns
+from typing import TYPE_CHECKING
+
+from hopline.ids import TRACE_BYTES, trace_hex
+from hopline.model import LOAD_TEST, SAMPLED
+from hopline.propagation.baggage import Baggage, clean
+
+if TYPE_CHECKING:
+    from hopline.tracer import Tracer
+
+NO_CALLER = ("", "", "", "")
+
+
+class Entry:
+    """Shared state of the rows under one server row, consumer row or root.
+
+    ``epoch_ns`` turns readings of ``clock`` into nanoseconds since the epoch: the
+    default clock is monotonic, so that a step of the wall clock bends no duration.
+    ``operation`` names this work to callees; a web framework knows it only after
+    routing, so it may be a function.
+    """
+
+    __slots__ = (
+        "_bytes",
+        "append",
+        "baggage",
+        "caller",
+        "clock",
+        "count",
+        "epoch_ns",
+        "flags",
+        "operation",
+        "path",
+        "remote_id",
+        "trace_id",
+        "tracer",
+        "tracestate",
+        "uid",
+        "weight",
+    )
+
+    def __init__(
+        self,
+        tracer: "Tracer",
+        trace_id: int,
+        operation: str,
+        *,
+        path: str = "0",
+        remote_id: int = 0,
+        flags: int = SAMPLED,
+        weight: int = 1000,
+    ) -> None:
+        self.tracer = tracer
+        self.trace_id = trace_id
+        self.operation: str | Callable[[], str] = operation
+        self.path = path
+        self.remote_id = remote_id
+        self.flags = flags
+        self.weight = weight
+        self._bytes = b""
+        self.caller = NO_CALLER
+        self.uid = ""
+        self.baggage: Baggage | None = None
+        self.tracestate: tuple[str, ...] = ()
+        self.append = tracer.reporter.append
+        self.count = tracer.reporter.count
+        clock = tracer.config.clock
+        self.clock: Callable[[], int] = clock or perf_counter_ns
+        self.epoch_ns = 0 if clock else time_ns() - perf_counter_ns()
+
+    @property
+    def sampled(self) -> bool:
+        """Whether rows of this entry are recorded."""
+        return bool(self.flags & SAMPLED)
+
+    @property
+    def trace_hex(self) -> str:
+        """The trace id as 32 hex digits."""
+        return trace_hex(self.trace_id)
+
+    @property
+    def trace_bytes(self) -> bytes:
+        """The trace id as 16 bytes; made once, for every row of the entry sends it."""
+        if not self._bytes:
+            self._bytes = self.trace_id.to_bytes(TRACE_BYTES, "big")
+        return self._bytes
+
+    def put(self, key: str, value: str) -> None:
+        """Let every later hop see ``key``."""
+        self._own_baggage().put(key, value)
+        self._declare(key, value)
+
+    def put_once(self, key: str, value: str) -> None:
+        """Let only the direct callees see ``key``."""
+        self._own_baggage().put_once(key, value)
+
+    def get(self, key: str) -> str | None:
+        """What an earlier hop, or this one, put under ``key``."""
+        return self.baggage.get(key) if self.baggage else None
+
+    def receive(self, baggage: Baggage) -> None:
+        """Take the baggage that came in."""
+        self.baggage = baggage
+        for key in ("uid", "load_test"):
+            value = baggage.get(key)
+            if value is not None:
+                self._declare(key, value)
+
+    def _own_baggage(self) -> Baggage:
+        if self.baggage is None:
+            config = self.tracer.config
+            self.baggage = Baggage(config.baggage_bytes, self.tracer.counts.add)
+        return self.baggage
+
+    def _declare(self, key: str, value: str) -> None:
+        """Copy a declared key to where each row finds it."""
+        value = clean(value)
+        if key == "uid":
+            self.uid = value
+        elif key == "load_test":
+            on = value.lower() not in {"", "0", "false"}
+            self.flags = self.flags | LOAD_TEST if on else self.flags & ~LOAD_TEST

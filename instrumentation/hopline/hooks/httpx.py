@@ -1,0 +1,141 @@
+"""httpx, sync and async: one client row per attempt, from the request to the end of the answer's body."""
+
+import functools
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import httpx
+
+from hopline.context import Active, current
+from hopline.hooks import http_client
+from hopline.hooks.patch import Patches
+from hopline.noop import NOOP
+from hopline.propagation import outbound
+from hopline.spans import Span
+
+_ATTEMPT: Final = "hopline.attempt"
+_TRANSPORTS: Final = (
+    httpx.HTTPTransport, httpx.AsyncHTTPTransport, httpx.WSGITransport, httpx.ASGITransport, httpx.MockTransport,
+)  # fmt: skip
+
+_patches = Patches()
+
+
+def install() -> None:
+    """Patch the transports that httpx brings; further calls change nothing."""
+    if not _patches.applied:
+        for transport in _TRANSPORTS:
+            _patches.wrap(transport, "handle_request", _sync)
+            _patches.wrap(transport, "handle_async_request", _async)
+
+
+def uninstall() -> None:
+    """Put the originals back."""
+    _patches.undo()
+
+
+def _sync(original: Any) -> Any:
+    @functools.wraps(original)
+    def handle_request(self: Any, request: httpx.Request) -> httpx.Response:
+        span = _start(request)
+        if span is NOOP:
+            response: httpx.Response = original(self, request)
+            return response
+        span.begin()
+        try:
+            with Active(span):
+                response = original(self, request)
+        except BaseException as error:
+            span.finish(error)
+            raise
+        http_client.answered(span, response.status_code, response.headers)
+        _end_with_body(span, response)
+        return response
+
+    return handle_request
+
+
+def _async(original: Any) -> Any:
+    @functools.wraps(original)
+    async def handle_async_request(self: Any, request: httpx.Request) -> httpx.Response:
+        span = _start(request)
+        if span is NOOP:
+            response: httpx.Response = await original(self, request)
+            return response
+        span.begin()
+        try:
+            with Active(span):
+                response = await original(self, request)
+        except BaseException as error:
+            span.finish(error)
+            raise
+        http_client.answered(span, response.status_code, response.headers)
+        _end_with_body(span, response)
+        return response
+
+    return handle_async_request
+
+
+def _start(request: httpx.Request) -> Span:
+    """Client row of this attempt, its headers written; inside another call, that call's headers."""
+    url = request.url
+    span = http_client.start(request.method, str(url), url.host, url.port)
+    attempt = request.extensions.get(_ATTEMPT, 0)
+    if span.recording and attempt:
+        span.set_attempt(attempt)
+    request.extensions = {**request.extensions, _ATTEMPT: attempt + 1}
+    carrier = current.get() if span is NOOP else span
+    if carrier is not None and carrier is not NOOP:
+        for name, value in outbound.headers(carrier, url.host):
+            request.headers[name] = value
+    return span
+
+
+def _end_with_body(span: Span, response: httpx.Response) -> None:
+    if isinstance(response.stream, httpx.AsyncByteStream) and not isinstance(response.stream, httpx.SyncByteStream):
+        response.stream = _AsyncStream(response.stream, span)
+    elif isinstance(response.stream, httpx.SyncByteStream) and not isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _SyncStream(response.stream, span)
+    else:
+        span.finish()  # the whole body is here already
+
+
+class _SyncStream(httpx.SyncByteStream):
+    """The body; its end or its failure ends the row."""
+
+    def __init__(self, stream: httpx.SyncByteStream, span: Span) -> None:
+        self._stream = stream
+        self._span = span
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._stream
+        except BaseException as error:
+            self._span.finish(error)
+            raise
+        self._span.finish()
+
+    def close(self) -> None:
+        self._span.finish()
+        self._stream.close()
+
+
+class _AsyncStream(httpx.AsyncByteStream):
+    """The body; its end or its failure ends the row."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, span: Span) -> None:
+        self._stream = stream
+        self._span = span
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        except BaseException as error:
+            self._span.finish(error)
+            raise
+        self._span.finish()
+
+    async def aclose(self) -> None:
+        self._span.finish()
+        await self._stream.aclose()

@@ -1,0 +1,78 @@
+"""``urllib.request``: one client row per hop, from the request to the end of the answer's body."""
+
+import functools
+import http.client
+import urllib.parse
+import urllib.request
+from typing import Any, Final
+
+from hopline.context import Active
+from hopline.hooks import http_client, outgoing
+from hopline.hooks.patch import Patches
+from hopline.noop import NOOP
+from hopline.spans import Span
+
+_SPAN: Final = "_hopline_span"
+_ATTEMPT: Final = "_hopline_attempt"
+
+_patches = Patches()
+
+
+def install() -> None:
+    """Patch the HTTP handlers below redirects; further calls change nothing."""
+    if not _patches.applied:
+        _patches.wrap(urllib.request.AbstractHTTPHandler, "do_open", _open)
+        _patches.wrap(http.client.HTTPResponse, "_close_conn", _closed)
+
+
+def uninstall() -> None:
+    """Put the originals back."""
+    _patches.undo()
+
+
+def _open(original: Any) -> Any:
+    @functools.wraps(original)
+    def do_open(self: Any, http_class: Any, req: urllib.request.Request, **arguments: Any) -> Any:
+        address = urllib.parse.urlsplit(f"//{req.host}")
+        host, port = address.hostname or "", address.port or (443 if req.type == "https" else 80)
+        span = http_client.start(req.get_method(), req.full_url, host, port)
+        if span.recording:
+            span.set_attempt(_next_attempt(req))
+        for name, value in outgoing.headers(span, host):
+            req.add_unredirected_header(name.capitalize(), value)
+        if span is NOOP:
+            return original(self, http_class, req, **arguments)
+        span.begin()
+        try:
+            with Active(span):
+                response = original(self, http_class, req, **arguments)
+        except BaseException as error:
+            span.finish(error)
+            raise
+        http_client.answered(span, response.status, response.headers)
+        if response.isclosed():
+            span.finish()  # there is no body
+        else:
+            setattr(response, _SPAN, span)
+        return response
+
+    return do_open
+
+
+def _next_attempt(request: urllib.request.Request) -> int:
+    """The same request opened again is its next attempt."""
+    attempt: int = getattr(request, _ATTEMPT, 0)
+    setattr(request, _ATTEMPT, attempt + 1)
+    return attempt
+
+
+def _closed(original: Any) -> Any:
+    @functools.wraps(original)
+    def close_conn(self: http.client.HTTPResponse) -> None:
+        """The body was read to its end, or will not be."""
+        span: Span | None = getattr(self, _SPAN, None)
+        if span is not None:
+            span.finish()
+        original(self)
+
+    return close_conn

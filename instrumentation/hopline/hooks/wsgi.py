@@ -1,0 +1,170 @@
+"""WSGI middleware: one server row per request, for Flask and any WSGI application (PEP 3333).
+
+The row ends when the server closes the body, streaming included. Its name needs the
+route's template, which Werkzeug leaves in the environment once the route is known;
+any other framework may put it under ``hopline.route``.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Final, TypeAlias
+
+from hopline import tracer as tracing
+from hopline.context import Active
+from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
+from hopline.noop import NOOP
+from hopline.spans import Span
+
+Environ: TypeAlias = dict[str, Any]
+ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
+StartResponse: TypeAlias = Callable[..., Any]
+App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+ROUTE_KEY: Final = "hopline.route"
+_SPAN_KEY: Final = "hopline.span"
+_PARAMETER: Final = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
+_WITHOUT_BODY: Final = frozenset({"204", "304"})
+
+
+class TraceMiddleware:
+    """``app.wsgi_app = TraceMiddleware(app.wsgi_app)``, or around any WSGI callable."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request under a server row."""
+        tracer = tracing.active()
+        if _SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.config.ignore_paths:
+            return self._app(environ, start_response)
+        span = tracer.receive(environ["REQUEST_METHOD"], request_headers(environ))
+        if span is NOOP:
+            return self._app(environ, start_response)
+        environ[_SPAN_KEY] = span
+        return _Request(span, environ, start_response, tracer.config.service).serve(self._app)
+
+
+class _Request:
+    """One request and its row, which ends after the application has returned."""
+
+    __slots__ = ("_environ", "_service", "_span", "_start_response", "_status")
+
+    def __init__(self, span: Span, environ: Environ, start_response: StartResponse, service: str) -> None:
+        self._span = span
+        self._environ = environ
+        self._start_response = start_response
+        self._service = service
+        self._status = ""
+        span.entry.operation = self._name
+
+    def serve(self, app: App) -> Iterable[bytes]:
+        self._span.begin()
+        try:
+            with Active(self._span):
+                body = app(self._environ, self._start)
+        except BaseException as error:
+            self.end(error)
+            raise
+        file_wrapper = self._environ.get("wsgi.file_wrapper")
+        if isinstance(body, (list, tuple)) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
+            # All work is done; the server may need the very object, for its length or to send a file by itself.
+            self.end()
+            return body
+        return _Body(body, self, self._span)
+
+    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None) -> Any:
+        span = self._span
+        self._status = status[:3]
+        extra = [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, self._service.encode().decode("latin-1"))]
+        # PEP 3333: the third argument is passed only when there is one.
+        return self._start_response(status, [*headers, *extra], *((exc_info,) if exc_info else ()))
+
+    def end(self, error: BaseException | None = None) -> None:
+        span = self._span
+        if span.recording and not span.end_ns:
+            span.name = self._name()
+            span.tag("http.request.method", self._environ["REQUEST_METHOD"])
+            if self._status:
+                span.tag("http.response.status_code", self._status)
+            if self._status >= "500":
+                span.fail(self._status)
+            span.attr("url.path", raw_path(self._environ))
+            address = self._environ.get("REMOTE_ADDR")
+            if address:
+                span.attr("client.address", address)
+        span.finish(error)
+
+    def cut(self) -> None:
+        """The server stopped before the end of the body: the client has gone, unless none was to be sent."""
+        if self._environ["REQUEST_METHOD"] != "HEAD" and self._status not in _WITHOUT_BODY:
+            self._span.fail("ClientDisconnect")
+
+    def _name(self) -> str:
+        route = template(self._environ)
+        return f"{self._environ['REQUEST_METHOD']} {route}" if route else str(self._environ["REQUEST_METHOD"])
+
+
+class _Body:
+    """The body; each step of it runs inside the row, and closing it ends the row."""
+
+    __slots__ = ("_body", "_complete", "_iterator", "_request", "_span")
+
+    def __init__(self, body: Iterable[bytes], request: _Request, span: Span) -> None:
+        self._body = body
+        self._iterator = iter(body)
+        self._request = request
+        self._span = span
+        self._complete = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            with Active(self._span):
+                return next(self._iterator)
+        except StopIteration:
+            self._complete = True
+            raise
+        except BaseException as error:
+            self._complete = True
+            self._request.end(error)
+            raise
+
+    def close(self) -> None:
+        if not self._complete:
+            self._request.cut()
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                with Active(self._span):
+                    close()
+        finally:
+            self._request.end()
+
+
+def request_headers(environ: Environ) -> list[tuple[str, str]]:
+    """The request's headers as pairs."""
+    return [(key[5:].replace("_", "-"), value) for key, value in environ.items() if key.startswith("HTTP_")]
+
+
+def raw_path(environ: Environ) -> str:
+    """The path as the client sent it, decoded: WSGI has its bytes as Latin-1 text."""
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def template(environ: Environ) -> str:
+    """The route's template as the client sees it, mounts included; empty without a route."""
+    own = environ.get(ROUTE_KEY)
+    if own:
+        return str(own)
+    request = environ.get("werkzeug.request")
+    rule = getattr(request, "url_rule", None)
+    return environ.get("SCRIPT_NAME", "") + braces(rule.rule) if rule is not None else ""
+
+
+def braces(rule: str) -> str:
+    """``/users/<int:id>`` of Flask and Django as ``/users/{id}``: one spelling for every framework."""
+    return _PARAMETER.sub(r"{\1}", rule)

@@ -1,0 +1,99 @@
+"""From the headers of a request or message to the context that its sender was in."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from hopline.model import SAMPLED
+from hopline.propagation import b3, traceparent, tracestate
+from hopline.propagation.baggage import Baggage
+from hopline.propagation.tracestate import Hop
+
+HeaderPair = tuple[str | bytes, str | bytes]
+Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[HeaderPair]
+"""What frameworks have: a mapping, or pairs of text or bytes."""
+
+_NAMES: Final = frozenset({
+    "traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
+})  # fmt: skip
+_RAW_NAMES: Final = frozenset(name.encode() for name in _NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The context of the sending row."""
+
+    trace_id: int
+    parent_id: int
+    flags: int | None
+    """Bits of the model; ``None`` when the sender left the decision to us."""
+    hop: Hop | None
+    """Our member, when it is about ``parent_id``; ``None`` behind a hop that does not know us."""
+    others: tuple[str, ...] = ()
+    """Other vendors' tracestate members, as they came."""
+    baggage: Baggage | None = None
+
+
+def extract(headers: Headers, limit: int, counted: Callable[[str], None]) -> tuple[Remote | None, Baggage | None]:
+    """The sender's context, if any is valid, and the baggage, which needs none.
+
+    ``limit`` is for the baggage that goes on from here, in bytes. ``counted`` is
+    told of each malformed header. Never raises on the content of a header.
+    """
+    found = collect(headers)
+    if not found:
+        return None, None
+    remote = _from_w3c(found, counted) or _from_b3(found, counted)
+    bags = found.get("baggage")
+    baggage = Baggage.parse(bags, remote.parent_id if remote else 0, limit, counted) if bags else None
+    return remote, baggage
+
+
+def collect(headers: Headers) -> dict[str, list[str]]:
+    """The headers that matter, by lower-case name."""
+    found: dict[str, list[str]] = {}
+    pairs: Iterable[HeaderPair] = headers.items() if isinstance(headers, Mapping) else headers
+    for name, value in pairs:
+        if isinstance(name, bytes):
+            if name not in _RAW_NAMES and name.lower() not in _RAW_NAMES:
+                continue
+            name = name.decode("ascii")  # noqa: PLW2901 - one loop for text and bytes
+        name = name.lower()  # noqa: PLW2901 - one loop for text and bytes
+        if name in _NAMES:
+            text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+            found.setdefault(name, []).append(text)
+    return found
+
+
+def _from_w3c(found: dict[str, list[str]], counted: Callable[[str], None]) -> Remote | None:
+    values = found.get("traceparent")
+    if not values:
+        return None
+    parent = traceparent.parse(values[0]) if len(values) == 1 else None
+    if parent is None:
+        counted("malformed_traceparent")
+        return None
+    state = tracestate.parse(found.get("tracestate", ()))
+    if not state.valid:
+        counted("malformed_tracestate")
+    hop = state.hop
+    if hop is not None and hop.id != parent.parent_id:
+        counted("stale_hop")
+        hop = None
+    return Remote(parent.trace_id, parent.parent_id, SAMPLED if parent.sampled else 0, hop, state.others)
+
+
+def _from_b3(found: dict[str, list[str]], counted: Callable[[str], None]) -> Remote | None:
+    context = None
+    if "b3" in found:
+        context = b3.parse_single(found["b3"][0])
+    elif "x-b3-traceid" in found:
+        names = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags")
+        context = b3.parse_multi(*(found.get(name, [""])[0] for name in names))
+    else:
+        return None
+    if context is None:
+        if found.get("b3", [""])[0] not in {"0", "1", "d"}:
+            counted("malformed_b3")
+        return None
+    return Remote(context.trace_id, context.parent_id, context.flags, None)

@@ -1,0 +1,101 @@
+"""W3C trace-context, header ``tracestate``, and our member ``hop`` in it (docs/header.md)."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
+
+from hopline.ids import is_path
+from hopline.model import WEIGHT_MAX, WEIGHT_ONE
+
+MAX_MEMBERS: Final = 32
+MAX_HOP: Final = 256
+MAX_HEADER: Final = 8192
+
+# The grammar of level 1, with keys that begin with a digit as level 2 allows.
+_KEY: Final = r"(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
+_MEMBER: Final = re.compile(_KEY + r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]", re.ASCII)
+
+
+class Hop(NamedTuple):
+    """Our member: what the calling row tells the row it causes."""
+
+    id: int
+    path: str
+    weight: int = WEIGHT_ONE
+    service: str = ""
+    zone: str = ""
+    instance: str = ""
+    operation: str = ""
+
+
+class TraceState(NamedTuple):
+    """A valid header: our member, if any, and the others as they came."""
+
+    hop: Hop | None
+    others: tuple[str, ...]
+    valid: bool
+
+
+EMPTY: Final = TraceState(None, (), valid=True)
+INVALID: Final = TraceState(None, (), valid=False)
+
+
+def parse(headers: Iterable[str]) -> TraceState:
+    """All ``tracestate`` headers of a request, joined; an invalid list counts for nothing."""
+    joined = ",".join(headers)
+    if not joined:
+        return EMPTY
+    members = [part for part in (part.strip(" \t") for part in joined.split(",")) if part]
+    if len(joined) > MAX_HEADER or len(members) > MAX_MEMBERS or not all(map(_MEMBER.fullmatch, members)):
+        return INVALID
+    ours = [member for member in members if member.startswith("hop=")]
+    others = tuple(member for member in members if not member.startswith("hop="))
+    hop = parse_hop(ours[0][4:]) if ours else None
+    return TraceState(hop, others, valid=not ours or hop is not None)
+
+
+def parse_hop(value: str) -> Hop | None:
+    """The fields of our member, or ``None`` when it is malformed."""
+    parts = value.split(";")
+    if len(value) > MAX_HOP or len(parts) < 2 or not re.fullmatch(r"[0-9a-f]{16}", parts[0], re.ASCII):
+        return None
+    parts += [""] * (7 - len(parts))
+    weight = parts[2] or str(WEIGHT_ONE)
+    if not is_path(parts[1]) or not (weight.isascii() and weight.isdigit() and len(weight) <= 8):
+        return None
+    if not WEIGHT_ONE <= int(weight) <= WEIGHT_MAX:
+        return None
+    return Hop(int(parts[0], 16), parts[1], int(weight), *(unquote(part) for part in parts[3:7]))
+
+
+def write(hop: Hop, others: tuple[str, ...]) -> str:
+    """The header: our member first, then the others in their order, 32 at most."""
+    value = write_hop(hop)
+    return ",".join((value, *others[: MAX_MEMBERS - 1])) if others else value
+
+
+def write_hop(hop: Hop) -> str:
+    """Our member; operation, instance, then caller service are dropped until it fits."""
+    weight = "" if hop.weight == WEIGHT_ONE else str(hop.weight)
+    fixed = f"{hop.id:016x};{hop.path};{weight}"
+    service, zone, instance, operation = map(_encode, hop[3:])
+    value = fixed
+    for fields in (
+        (service, zone, instance, operation),
+        (service, zone, instance),
+        (service, zone),
+        ("", zone),
+        (),
+    ):
+        value = ";".join((fixed, *fields)).rstrip(";")
+        if len(value) <= MAX_HOP:
+            break
+    return "hop=" + value
+
+
+@lru_cache(maxsize=2048)
+def _encode(text: str) -> str:
+    """Percent-encoded UTF-8; operations repeat, so the work is done once for each."""
+    return quote(text[:MAX_HOP], safe="/:", errors="replace")

@@ -1,0 +1,303 @@
+"""The reporter: a bounded buffer of begun spans and the one thread that sends them.
+
+A span enters the buffer when it begins: one append on the caller, no lock, no
+wake-up. The sender looks every ``batch_ms``, sends what has ended and keeps the
+open ones at hand, which is how rows that stay open get known without a registry.
+
+Between the counters holds, once nothing is in motion:
+``recorded = sent + sum(dropped) + depth``.
+"""
+
+import atexit
+import logging
+import os
+import socket
+import threading
+from collections import deque
+from itertools import count
+from time import monotonic, time_ns
+from typing import Final
+
+from hopline.config import Config
+from hopline.context import current
+from hopline.counts import Counts, Warner
+from hopline.errors import BatchRefused, TransportUnavailable
+from hopline.limits import Limits
+from hopline.model import PROCESS_FIELDS
+from hopline.noop import NOOP
+from hopline.spans import Span
+from hopline.transports.base import Batch, Report, Transport
+
+SLICE: Final = 1_000
+"""Most spans handed to the transport at once."""
+
+LIBRARY: Final = "hopline-python"
+_BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_FLUSH_POLL_S: Final = 0.05
+
+_logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Buffer, sender thread and counters of one process."""
+
+    def __init__(self, config: Config, transport: Transport, counts: Counts) -> None:
+        self.config = config
+        self.transport = transport
+        self.counts = counts
+        self.warner = Warner()
+        self.process = process_facts(config)
+        self._limits = Limits(config, counts)
+        self._buffer: deque[Span] = deque(maxlen=config.buffer_rows)
+        self.numbers = count()
+        self.append = self._buffer.append
+        self.count = self.numbers.__next__
+        self._base = 0
+        self._taken = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._flushes: list[threading.Event] = []
+        self._open: list[Span] = []
+        self._open_sent: list[Span] = []
+        self._held: Batch | None = None
+        self._failures = 0
+        self._retry_at = 0.0
+        self._report_at = 0.0
+        self._deadline = 0.0
+
+    def ensure_running(self) -> None:
+        """Start the sender thread unless it runs; after a fork, a new one."""
+        if self._pid != os.getpid():
+            self.after_fork()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None and not self._stopping:
+                    thread = threading.Thread(target=self._run, name="hopline-sender", daemon=True)
+                    thread.start()
+                    self._thread = thread
+                    self.drain_at_exit()
+
+    def drain_at_exit(self) -> None:
+        """Close before every exit function registered so far, such as a Kafka producer's own."""
+        atexit.unregister(self._at_exit)
+        atexit.register(self._at_exit)
+
+    def _at_exit(self) -> None:
+        self.close(self.config.exit_timeout_s)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: the parent sends what it had recorded."""
+        self._buffer.clear()
+        self._base = self._recorded_ever()
+        self._taken = 0
+        self._reset()
+        self.counts.after_fork()
+        self.transport.after_fork()
+        self.process.update(process_facts(self.config))
+
+    def counters(self) -> dict[str, object]:
+        """Recorded, sent, dropped by reason, depth, and the rarer events."""
+        recorded = self._recorded_ever() - self._base
+        depth_of_buffer = len(self._buffer)
+        full = max(0, recorded - self._taken - depth_of_buffer)
+        events = self.counts.snapshot()
+        sent = events.pop("sent", 0)
+        dropped = {name[8:]: events.pop(name) for name in list(events) if name.startswith("dropped.")}
+        if full:
+            dropped["queue_full"] = full
+        depth = recorded - sent - sum(dropped.values())
+        return {"recorded": recorded, "sent": sent, "dropped": dropped, "depth": max(0, depth), "events": events}
+
+    def report(self) -> Report:
+        """The counters as they travel (docs/wire.md)."""
+        found = self.counters()
+        del found["events"]
+        return {"at_us": time_ns() // 1000, **found}
+
+    def flush(self, timeout: float) -> bool:
+        """Send what has ended; wait up to ``timeout`` seconds. Whether all of it was taken."""
+        if self._stopping or (self._thread is None and not self._buffer):
+            return not self._buffer
+        self.ensure_running()
+        done = threading.Event()
+        self._flushes.append(done)
+        self._wake.set()
+        return done.wait(timeout)
+
+    def close(self, timeout: float) -> None:
+        """Send the rest, open rows as unfinished copies, for up to ``timeout`` seconds; then stop."""
+        atexit.unregister(self._at_exit)
+        deadline = monotonic() + timeout
+        self._stopping = True
+        thread = self._thread
+        if thread is not None and thread.is_alive() and self._pid == os.getpid():
+            self._deadline = deadline
+            self._wake.set()
+            thread.join(max(0.0, deadline - monotonic()))
+        if thread is None or not thread.is_alive():
+            self.transport.close(max(0.0, deadline - monotonic()))
+
+    def _recorded_ever(self) -> int:
+        # Reading an itertools.count without taking a number: its text is "count(next)".
+        return int(repr(self.numbers)[6:-1])
+
+    def _run(self) -> None:
+        current.set(NOOP)  # what the transport does is not to be traced
+        while not self._stopping:
+            self._wake.wait(self.config.batch_ms / 1000)
+            self._wake.clear()
+            try:
+                self._step()
+            except Exception as error:
+                self.counts.add("sender_errors")
+                self.warner.warn(f"sending failed: {type(error).__name__}: {error}")
+                _logger.debug("sending failed", exc_info=True)
+        self._finish()
+
+    def _step(self) -> None:
+        flushes, self._flushes = self._flushes, []
+        clean = self._send_ended()
+        if flushes:
+            if clean and self.transport.flush(_FLUSH_POLL_S):
+                for done in flushes:
+                    done.set()
+            else:
+                self._flushes += flushes
+
+    def _finish(self) -> None:
+        """Last words: what has ended, then copies of what is open."""
+        while not self._send_ended() and monotonic() < self._deadline:
+            self._wake.wait(_FLUSH_POLL_S)
+        copies = [self._copy(span) for span in self._open + self._open_sent if not span.end_ns]
+        self._hand_over(Batch(self.process, copies, 0, self.report()))
+        self.transport.flush(max(0.0, self._deadline - monotonic()))
+        for done in self._flushes:
+            done.set()
+
+    def _send_ended(self) -> bool:
+        """Send all that has ended; false when the transport would not take it."""
+        if self._held is not None:
+            if monotonic() < self._retry_at and not self._stopping:
+                return False
+            batch, self._held = self._held, None
+            if not self._hand_over(batch):
+                return False
+        while spans := self._take():
+            if not self._hand_over(Batch(self.process, spans, len(spans), self._due_report())):
+                return False
+        copies = self._overdue()
+        report = None if copies else self._due_report()
+        if copies or report:
+            return self._hand_over(Batch(self.process, copies, 0, report))
+        return True
+
+    def _take(self) -> list[Span]:
+        """Up to :data:`SLICE` ended spans, in the order in which they began."""
+        ended: list[Span] = []
+        for name in ("_open", "_open_sent"):
+            waiting: list[Span] = getattr(self, name)
+            if waiting:
+                ended += [span for span in waiting if span.end_ns]
+                setattr(self, name, [span for span in waiting if not span.end_ns])
+        popleft = self._buffer.popleft
+        taken = 0
+        try:
+            while len(ended) < SLICE:
+                span = popleft()
+                taken += 1
+                (ended if span.end_ns else self._open).append(span)
+        except IndexError:
+            pass
+        self._taken += taken
+        self._shed_open()
+        kept = []
+        for span in ended:
+            try:
+                self._limits.apply(span)
+            except Exception:
+                self.counts.add("dropped.encode")
+            else:
+                kept.append(span)
+        return kept
+
+    def _shed_open(self) -> None:
+        """Rows that never end must not pile up."""
+        for waiting in (self._open_sent, self._open):
+            excess = len(self._open) + len(self._open_sent) - self.config.buffer_rows
+            if excess > 0 and waiting:
+                self.counts.add("dropped.unfinished", min(excess, len(waiting)))
+                del waiting[:excess]
+
+    def _overdue(self) -> list[Span]:
+        """Copies of rows that have been open for too long, each row once."""
+        if not self._open:
+            return []
+        limit = self.config.open_rows_s * 1e9
+        late = [span for span in self._open if span.entry.clock() - span.start_ns >= limit]
+        if late:
+            chosen = set(map(id, late))
+            self._open = [span for span in self._open if id(span) not in chosen]
+            self._open_sent += late
+        return [self._copy(span) for span in late]
+
+    def _copy(self, span: Span) -> Span:
+        copy = snapshot(span)
+        self._limits.apply(copy)
+        return copy
+
+    def _due_report(self) -> Report | None:
+        now = monotonic()
+        if now < self._report_at or self._recorded_ever() == self._base:
+            return None
+        self._report_at = now + self.config.report_s
+        return self.report()
+
+    def _hand_over(self, batch: Batch) -> bool:
+        if not batch.spans and batch.report is None:
+            return True
+        try:
+            self.transport.send(batch)
+        except TransportUnavailable as error:
+            self._held = batch
+            self._retry_at = monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+            self._failures += 1
+            self.counts.add("send_failures")
+            self.warner.warn(f"spans cannot be sent to {self.config.endpoint}: {error}")
+            return False
+        except BatchRefused as error:
+            self.counts.add("dropped.refused", batch.counted)
+            self.warner.warn(f"{len(batch.spans)} spans were refused: {error}")
+        except Exception as error:
+            self.counts.add("dropped.transport_error", batch.counted)
+            self.warner.warn(f"{len(batch.spans)} spans were lost: {type(error).__name__}: {error}")
+        self._failures = 0
+        return True
+
+
+def snapshot(span: Span) -> Span:
+    """Unfinished copy of a span that the application is still writing to."""
+    copy = Span(span.entry, span.parent, span.ordinal, span.id_int, span.name, span.kind, {**span.tags})
+    copy.peer, copy.peer_kind = span.peer, span.peer_kind
+    copy.start_ns, copy.uid, copy.path, copy.numbers = span.start_ns, span.uid, span.span_id, span.numbers
+    if span.rare is not None:
+        old, new = span.rare, copy.detail
+        new.annotations, new.attrs, new.links = list(old.annotations), dict(old.attrs), list(old.links)
+        new.attempt = old.attempt
+    return copy
+
+
+def process_facts(config: Config) -> dict[str, str]:
+    """What a message says once for all its rows."""
+    from hopline import __version__
+
+    facts = {name: getattr(config, name) for name in PROCESS_FIELDS}
+    facts["host"] = config.host or socket.gethostname()
+    facts["instance"] = config.instance or f"{facts['host']}:{os.getpid()}"
+    facts["library"] = f"{LIBRARY}/{__version__}"
+    return facts

@@ -1,0 +1,282 @@
+"""Spans: the handle of one row while its work runs.
+
+The hot path of the client. A span writes plain attributes and appends itself to
+the reporter's buffer when it begins; the sender thread takes it from there,
+waits for its end, and does everything else: path text, caps, masks, encoding.
+"""
+
+import threading
+from asyncio import CancelledError
+from collections.abc import Iterator
+from itertools import count
+from types import TracebackType
+from typing import Any, Final, Self
+
+from hopline.context import current
+from hopline.entry import Entry
+from hopline.ids import MAX_DEPTH, MAX_PATH, span_hex, within_limits
+from hopline.model import CALL_KINDS, Annotation, Link
+from hopline.text import as_text
+
+MAX_TAGS: Final = 64
+MAX_ANNOTATIONS: Final = 128
+MAX_LINKS: Final = 128
+_DIGITS_OF_CHILD: Final = 7
+
+QUIET: Final = (GeneratorExit, CancelledError, SystemExit)
+"""Exceptions that end a span without marking it as failed."""
+
+_opening = threading.Lock()
+
+
+class LastNumbers:
+    """Child numbers of a row so deep that some child's path would pass the limits: those end the iteration."""
+
+    __slots__ = ("_lock", "_next", "_path")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._next = 1
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> int:
+        with self._lock:
+            if not within_limits(f"{self._path}.{self._next}"):
+                raise StopIteration
+            self._next += 1
+            return self._next - 1
+
+    def __repr__(self) -> str:
+        return f"count({self._next})"
+
+
+class Detail:
+    """What most rows do not have."""
+
+    __slots__ = ("annotations", "attempt", "attrs", "error", "error_text", "error_type", "links", "overflow")
+
+    def __init__(self) -> None:
+        self.annotations: list[Annotation] = []
+        self.attrs: dict[str, str] = {}
+        self.links: list[Link] = []
+        self.error = False
+        self.error_type = ""
+        self.error_text = ""
+        self.attempt = 0
+        self.overflow = 0
+
+
+class Span:
+    """One side of a call, being recorded. Use it with ``with`` or ``async with``.
+
+    ``kind``, ``name``, ``peer`` and ``peer_kind`` may be changed until it ends.
+    """
+
+    __slots__ = (
+        "_previous",
+        "end_ns",
+        "entry",
+        "id_int",
+        "kind",
+        "name",
+        "numbers",
+        "ordinal",
+        "parent",
+        "path",
+        "peer",
+        "peer_kind",
+        "rare",
+        "start_ns",
+        "tags",
+        "uid",
+    )
+
+    def __init__(  # noqa: PLR0917 - keywords would cost a tenth of the span
+        self,
+        entry: Entry,
+        parent: "Span | None",
+        number: int,
+        new_id: int,
+        name: str,
+        kind: str,
+        tags: dict[str, str],
+    ) -> None:
+        self.entry = entry
+        self.parent = parent
+        self.ordinal = number
+        self.id_int = new_id
+        self.name = name
+        self.kind = kind
+        self.peer = ""
+        self.peer_kind = ""
+        self.tags = tags
+        self.uid = entry.uid
+        self.end_ns = 0
+        self.path = ""
+        self.numbers: Iterator[int] | None = None
+        self.rare: Detail | None = None
+
+    def __enter__(self) -> Self:
+        """Begin now and become the current span."""
+        entry = self.entry
+        self._previous = current.get()
+        current.set(self)
+        self.start_ns = entry.clock()
+        entry.append(self)  # last: the sender may look at once
+        entry.count()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End now; an exception is noted and goes on unchanged."""
+        end = self.entry.clock()
+        # A generator may be closed from another context, which must not lose its own current span.
+        if current.get() is self:
+            current.set(self._previous)
+        if exc is not None:
+            self.record_exception(exc)
+        self.end_ns = end
+
+    async def __aenter__(self) -> Self:
+        """As ``with``."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """As ``with``."""
+        self.__exit__(exc_type, exc, traceback)
+
+    def begin(self) -> None:
+        """Begin now without becoming the current span; end it with :meth:`finish`."""
+        self.start_ns = self.entry.clock()
+        self.entry.append(self)
+        self.entry.count()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End a span that was begun with :meth:`begin`, once; further calls change nothing."""
+        if not self.end_ns:
+            if error is not None:
+                self.record_exception(error)
+            self.end_ns = self.entry.clock()
+
+    def tag(self, key: str, value: Any) -> None:
+        """Set a searchable tag; the value is stored as text."""
+        if type(value) is not str:
+            value = as_text(value)
+        tags = self.tags
+        tags[key] = value
+        if len(tags) > MAX_TAGS:
+            del tags[key]
+            self.detail.overflow += 1
+
+    def attr(self, key: str, value: Any) -> None:
+        """Set a tag of high entropy (url, query text): shown, but kept out of the index."""
+        attrs = self.detail.attrs
+        if len(attrs) < MAX_TAGS or key in attrs:
+            attrs[key] = as_text(value)
+        else:
+            self.detail.overflow += 1
+
+    def annotate(self, key: str, value: Any = "") -> None:
+        """Add a note with the present time."""
+        notes = self.detail.annotations
+        if len(notes) < MAX_ANNOTATIONS:
+            notes.append(((self.entry.clock() + self.entry.epoch_ns) // 1000, as_text(key), as_text(value)))
+        else:
+            self.detail.overflow += 1
+
+    def set_uid(self, uid: Any) -> None:
+        """Name the user on this row, on the entry row and on every later call."""
+        text = as_text(uid)
+        self.entry.put("uid", text)
+        self.uid = self.entry.uid
+
+    def link(self, trace_id: str, span_id: str, kind: str) -> None:
+        """Note another span (32 hex, 16 hex, its kind) that this one belongs with."""
+        if len(self.detail.links) < MAX_LINKS:
+            self.detail.links.append((trace_id, span_id, kind))
+        else:
+            self.detail.overflow += 1
+
+    def fail(self, error_type: str, text: str = "") -> None:
+        """Mark the row as failed."""
+        detail = self.detail
+        detail.error, detail.error_type, detail.error_text = True, error_type, text
+
+    def record_exception(self, error: BaseException) -> None:
+        """Mark the row as failed by ``error``, unless that only ends the work quietly."""
+        if not isinstance(error, QUIET):
+            self.fail(type(error).__qualname__, as_text(error))
+
+    def set_attempt(self, attempt: int) -> None:
+        """Number this retry; 0 is the first attempt."""
+        self.detail.attempt = attempt
+
+    @property
+    def recording(self) -> bool:
+        """Whether anything set here is kept."""
+        return True
+
+    @property
+    def detail(self) -> Detail:
+        """The rarer fields, made when first asked for."""
+        if self.rare is None:
+            self.rare = Detail()
+        return self.rare
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits."""
+        return self.entry.trace_hex
+
+    @property
+    def id(self) -> str:
+        """16 hex digits."""
+        return span_hex(self.id_int)
+
+    @property
+    def parent_id(self) -> str | None:
+        """16 hex digits of the row that caused this one."""
+        number = self.parent.id_int if self.parent else self.entry.remote_id
+        return span_hex(number) if number else None
+
+    @property
+    def span_id(self) -> str:
+        """The path: ``0``, ``0.1``, ``0.1.1``."""
+        if not self.path:
+            parent = self.parent
+            self.path = f"{parent.span_id}.{self.ordinal}" if parent else self.entry.path
+        return self.path
+
+    @property
+    def flags(self) -> int:
+        """Bits of :mod:`hopline.model`."""
+        return self.entry.flags
+
+    def numbering(self) -> "Span | None":
+        """The row that numbers what happens under this one, with its counter open.
+
+        A client or producer row hands its own path on, so the row above it numbers
+        (``None``: there is none).
+        """
+        row: Span | None = self
+        while row is not None and row.kind in CALL_KINDS:
+            row = row.parent
+        if row is not None and row.numbers is None:
+            path = row.span_id
+            with _opening:
+                if row.numbers is None:
+                    near_limit = path.count(".") >= MAX_DEPTH - 1 or len(path) > MAX_PATH - 1 - _DIGITS_OF_CHILD
+                    row.numbers = LastNumbers(path) if near_limit else count(1)
+        return row
+
+    @property
+    def children(self) -> int:
+        """How many child numbers were handed out so far."""
+        # Reading an itertools.count without taking a number: its text is "count(next)".
+        return int(repr(self.numbers)[6:-1]) - 1 if self.numbers is not None else 0

@@ -1,0 +1,239 @@
+"""The tracer: begins roots, entries and calls, and knows the settings they follow."""
+
+import logging
+import os
+from time import perf_counter_ns, time_ns
+from typing import Any, Final
+
+from hopline import config as settings
+from hopline.config import Config
+from hopline.context import current
+from hopline.counts import Counts
+from hopline.entry import Entry
+from hopline.errors import SettingError
+from hopline.ids import FRAGMENT, new_trace_id, random_bits, span_hex, trace_hex, within_limits
+from hopline.model import CALL_KINDS, DEBUG, SAMPLED
+from hopline.noop import NOOP, UnsampledSpan
+from hopline.propagation import inbound
+from hopline.propagation.baggage import Baggage
+from hopline.propagation.inbound import Headers, Remote
+from hopline.report import Reporter
+from hopline.sampling import OperationSampler, RateSampler, Sampler, TargetSampler
+from hopline.spans import Span
+from hopline.text import as_text
+from hopline.transports.create import create_transport
+from hopline.transports.discard import DiscardTransport
+
+LOCAL: Final = "local"
+
+
+class Tracer:
+    """One process has one, kept by :func:`configure`; tests make their own."""
+
+    def __init__(self, config: Config, reporter: Reporter) -> None:
+        self.config = config
+        self.reporter = reporter
+        self.counts: Counts = reporter.counts
+        self.enabled = config.enabled
+        self.sampler = _sampler(config, self.counts)
+
+    @property
+    def instance(self) -> str:
+        """Name of this process; read after a fork, it names the child."""
+        return self.reporter.process["instance"]
+
+    def root(self, name: str, kind: str, tags: dict[str, str]) -> Span:
+        """First row of a new trace, not yet begun."""
+        if not self.enabled:
+            return NOOP
+        entry = Entry(self, new_trace_id(self._seconds()), name)
+        return self._decide(entry, name, kind, tags)
+
+    def receive(self, name: str, headers: Headers, kind: str = "server", *, debug: bool = False) -> Span:
+        """Entry row of a request or message that came with ``headers``, not yet begun."""
+        if not self.enabled:
+            return NOOP
+        remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
+        return self.enter(name, remote, baggage, kind, debug=debug)
+
+    def enter(
+        self, name: str, remote: Remote | None, baggage: Baggage | None, kind: str = "server", *, debug: bool = False
+    ) -> Span:
+        """Entry row caused by ``remote``, or first row of a new trace without it."""
+        if remote is None:
+            entry = Entry(self, new_trace_id(self._seconds()), name)
+        elif not self.config.accept_inbound or (remote.hop is not None and not within_limits(remote.hop.path)):
+            return self._restart(name, remote, kind)
+        else:
+            entry = self._continued(remote, name)
+        if baggage is not None:
+            entry.receive(baggage)
+        if debug or (remote and remote.flags and remote.flags & DEBUG):
+            entry.flags |= DEBUG | SAMPLED
+        elif remote is None or remote.flags is None or not self.config.follow_inbound:
+            return self._decide(entry, name, kind, {})
+        elif not remote.flags & SAMPLED:
+            entry.flags &= ~SAMPLED
+            return UnsampledSpan(entry, random_bits(64))
+        return self._entry_span(entry, name, kind, {})
+
+    def _continued(self, remote: Remote, name: str) -> Entry:
+        hop = remote.hop
+        path = hop.path if hop else FRAGMENT
+        entry = Entry(self, remote.trace_id, name, path=path, remote_id=remote.parent_id)
+        entry.tracestate = remote.others
+        if hop is not None:
+            entry.weight = hop.weight
+            entry.caller = (hop.service, hop.instance, hop.zone, hop.operation)
+        return entry
+
+    def _restart(self, name: str, remote: Remote, kind: str) -> Span:
+        """New trace that links to the one it came from: a public edge, or too deep."""
+        self.counts.add("restarted_traces")
+        entry = Entry(self, new_trace_id(self._seconds()), name)
+        span = self._decide(entry, name, kind, {})
+        span.link(trace_hex(remote.trace_id), span_hex(remote.parent_id), "client")
+        return span
+
+    def restart_below(self, parent: Span, name: str, kind: str, tags: dict[str, str]) -> Span:
+        """New trace for a child of a row at the limit of depth; it shares decision and baggage."""
+        self.counts.add("restarted_traces")
+        old = parent.entry
+        entry = Entry(self, new_trace_id(self._seconds()), name, flags=old.flags, weight=old.weight)
+        entry.baggage, entry.uid = old.baggage, old.uid
+        span = self._entry_span(entry, name, kind, tags)
+        span.link(parent.trace_id, parent.id, parent.kind)
+        return span
+
+    def _decide(self, entry: Entry, name: str, kind: str, tags: dict[str, str]) -> Span:
+        weight = self.sampler.weight(entry.trace_id, name)
+        if not weight:
+            entry.flags &= ~SAMPLED
+            return UnsampledSpan(entry, random_bits(64))
+        entry.weight = weight
+        return self._entry_span(entry, name, kind, tags)
+
+    def _entry_span(self, entry: Entry, name: str, kind: str, tags: dict[str, str]) -> Span:
+        self.reporter.ensure_running()
+        return Span(entry, None, 0, random_bits(64), name, kind, tags)
+
+    def _seconds(self) -> int:
+        return (self.config.clock or time_ns)() // 1_000_000_000
+
+
+def span(
+    name: str,
+    *,
+    kind: str = LOCAL,
+    peer: str = "",
+    peer_kind: str = "",
+    tags: dict[str, Any] | None = None,
+) -> Span:
+    """A span around the work of a ``with`` block: a child of the current one, or a new trace.
+
+    ``kind`` is one of :data:`hopline.model.KINDS`; ``peer`` names the far end of a
+    client or producer span, ``peer_kind`` what it is (service, db, mq, cache, external).
+    """
+    parent = current.get()
+    own = {} if tags is None else _texts(tags)
+    if type(parent) is Span:
+        numbers = parent.numbers
+        number = next(numbers, 0) if numbers is not None else 0
+        if number:
+            made = Span(parent.entry, parent, number, random_bits(64), name, kind, own)
+        else:
+            made = _under_unusual(parent, name, kind, own)
+    elif parent is None:
+        made = active().root(name, kind, own)
+    else:
+        return NOOP
+    if peer:
+        made.peer = peer
+        made.peer_kind = peer_kind
+    return made
+
+
+def call(name: str, *, kind: str = "client", peer: str = "", peer_kind: str = "service") -> Span:
+    """Outgoing call seen by a hook: the no-op inside another call, whose row already stands for it."""
+    parent = current.get()
+    if parent is not None and parent.kind in CALL_KINDS:
+        return NOOP
+    return span(name, kind=kind, peer=peer, peer_kind=peer_kind)
+
+
+def _under_unusual(parent: Span, name: str, kind: str, tags: dict[str, str]) -> Span:
+    """Child of a row whose counter is not open yet, hands its path on, or has come to its end."""
+    row = parent.numbering()
+    if row is None or row.numbers is None:
+        return NOOP  # a call at the root: its path belongs to the callee, so nothing here can be numbered
+    number = next(row.numbers, 0)
+    if not number:
+        return row.entry.tracer.restart_below(row, name, kind, tags)
+    return Span(row.entry, row, number, random_bits(64), name, kind, tags)
+
+
+def _texts(tags: dict[str, Any]) -> dict[str, str]:
+    return {as_text(key): as_text(value) for key, value in tags.items()}
+
+
+def active() -> Tracer:
+    """The tracer of this process, made from the environment when none was configured."""
+    return _active if _active is not None else configure()
+
+
+def configure(**overrides: object) -> Tracer:
+    """Replace the tracer of this process by one with these settings; the old one sends its rest.
+
+    A setting that cannot be used is warned about and counted, and its default holds.
+    """
+    config, problems = settings.load(overrides)
+    tracer = build(config)
+    for problem in problems:
+        tracer.counts.add("bad_settings")
+        tracer.reporter.warner.warn(problem)
+    old = activate(tracer)
+    if old is not None:
+        old.reporter.close(config.exit_timeout_s)
+    return tracer
+
+
+def build(config: Config) -> Tracer:
+    """A tracer with the transport that ``config.endpoint`` names."""
+    counts = Counts()
+    try:
+        transport = create_transport(config, counts)
+    except SettingError as error:
+        counts.add("bad_settings")
+        logging.getLogger(__name__).warning("%s", error)
+        transport = DiscardTransport(counts)
+    return Tracer(config, Reporter(config, transport, counts))
+
+
+def activate(tracer: Tracer | None) -> Tracer | None:
+    """Make ``tracer`` the one of this process; returns the one before it."""
+    global _active
+    old, _active = _active, tracer
+    return old
+
+
+def _after_fork() -> None:
+    if _active is not None:
+        _active.reporter.after_fork()
+
+
+_active: Tracer | None = None
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _sampler(config: Config, counts: Counts) -> Sampler:
+    base: Sampler = RateSampler(config.sample)
+    if config.sample_target > 0:
+        base = TargetSampler(config.sample_target, config.clock or perf_counter_ns)
+    rates: dict[str, float] = {}
+    for rule in config.sample_operations:
+        name, _, rate = rule.rpartition("=")
+        try:
+            rates[name] = min(1.0, max(0.0, float(rate)))
+        except ValueError:
+            counts.add("bad_settings")
+    return OperationSampler(rates, base) if rates else base

@@ -1,0 +1,1 @@
+"""Where finished rows go: memory, HTTP to a collector, or Kafka."""

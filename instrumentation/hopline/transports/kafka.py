@@ -1,0 +1,207 @@
+"""Rows to Kafka: one message per trace bucket and about a hundred rows.
+
+kafka-python is touched by the sender thread only: its ``send`` costs the caller
+10 us at least, blocks while the topic is unknown, and its producer does not
+survive a fork. Its own buffer has no bound, so bytes in flight are counted here.
+"""
+
+import importlib.util
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import Any, Final
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from hopline import wire
+from hopline.config import Config
+from hopline.counts import Counts
+from hopline.errors import SettingError, TransportUnavailable
+from hopline.ids import trace_bucket
+from hopline.spans import Span
+from hopline.transports.base import Batch, Report
+
+MAX_MESSAGE: Final = 900_000
+"""Bytes of one message; brokers refuse more than 1 MiB by default."""
+
+_PARTITIONS_FOR_S: Final = 30.0
+_POLL_S: Final = 0.01
+
+
+class KafkaTransport:
+    """A producer made when the first batch comes, and made anew after any error."""
+
+    def __init__(self, config: Config, counts: Counts) -> None:
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an outage makes it log a hundred errors
+        self._topic = config.topic
+        self._limit = config.kafka_buffer_bytes
+        self._rows = config.batch_rows
+        self._options = producer_options(config)
+        self._counts = counts
+        self.on_producer: Callable[[], None] = lambda: None
+        """Called after a producer was made: it has registered an exit function of its own."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._producer: Any = None
+        self._broken = False
+        self._partitions = 0
+        self._partitions_until = 0.0
+        self._in_flight = 0
+        self._lock = threading.Lock()
+
+    def send(self, batch: Batch) -> None:
+        """Hand the batch to the producer; the counters hear what became of it.
+
+        Raises:
+            TransportUnavailable: no broker, no topic, or too many bytes on their way.
+
+        """
+        if self._in_flight >= self._limit:
+            raise TransportUnavailable(f"{self._in_flight} bytes wait for the broker")
+        producer = self._ready()
+        partitions = self._partitions
+        groups: defaultdict[int, list[Span]] = defaultdict(list)
+        for span in batch.spans:
+            groups[trace_bucket(span.entry.trace_bytes) % partitions].append(span)
+        report = batch.report
+        finished = batch.counted
+        if report is not None and not groups:
+            self._send(producer, 0, wire.encode(batch.process, [], report), 0)
+        for partition, spans in groups.items():
+            for first in range(0, len(spans), self._rows):
+                chunk = spans[first : first + self._rows]
+                self._send_rows(producer, partition, batch.process, chunk, report, counted=finished > 0)
+                report = None
+                sleep(0)  # let the application have the interpreter between two messages
+
+    def flush(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds until nothing is in flight."""
+        deadline = monotonic() + timeout
+        while self._in_flight and monotonic() < deadline:
+            sleep(_POLL_S)
+        return not self._in_flight
+
+    def after_fork(self) -> None:
+        """The producer's thread stayed in the parent; leave its sockets to it."""
+        self._forget()
+
+    def close(self, timeout: float) -> None:
+        """Flush and close the producer."""
+        self.flush(timeout)
+        self._close(min(timeout, 1.0))
+
+    def _close(self, timeout: float) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.close(timeout=timeout)
+            except (KafkaError, OSError):  # undelivered records have told their callbacks
+                self._counts.add("kafka_close_errors")
+
+    def _ready(self) -> Any:
+        """The producer, once the topic's partitions are known.
+
+        Raises:
+            TransportUnavailable: they are not.
+
+        """
+        if self._broken:
+            self._close(0)
+            self._broken = False
+        try:
+            if self._producer is None:
+                self._producer = KafkaProducer(**self._options)
+                self.on_producer()
+            if monotonic() >= self._partitions_until:
+                self._partitions = len(self._producer.partitions_for(self._topic) or ())
+                self._partitions_until = monotonic() + _PARTITIONS_FOR_S
+        except (KafkaError, OSError) as error:
+            raise TransportUnavailable(f"{type(error).__name__}: {error}") from error
+        if not self._partitions:
+            self._partitions_until = 0.0
+            raise TransportUnavailable(f"topic {self._topic} is not there")
+        return self._producer
+
+    def _send_rows(
+        self, producer: Any, partition: int, process: dict[str, str], spans: list[Span], report: Report | None, *,
+        counted: bool,
+    ) -> None:  # fmt: skip
+        """One message, or two of half the rows when it would be too big."""
+        rows = [wire.pack(span) for span in spans]
+        try:
+            value = wire.encode(process, rows, report)
+        except Exception:
+            rows = [wire.clean(row) for row in rows]
+            value = wire.encode(process, rows, report)
+        if len(value) > MAX_MESSAGE and len(spans) > 1:
+            half = len(spans) // 2
+            self._send_rows(producer, partition, process, spans[:half], report, counted=counted)
+            self._send_rows(producer, partition, process, spans[half:], None, counted=counted)
+            return
+        self._send(producer, partition, value, len(rows) if counted else 0)
+
+    def _send(self, producer: Any, partition: int, value: bytes, counted: int) -> None:
+        size = len(value)
+        with self._lock:
+            self._in_flight += size
+        lock = self._lock
+
+        def settled(name: str) -> None:
+            # A producer from before a fork or a rebuild must not settle what it no longer owes.
+            if lock is self._lock:
+                with lock:
+                    self._in_flight -= size
+            self._counts.add(name, counted)
+
+        def failed(error: BaseException) -> None:
+            self._broken = True  # a refused record poisons an idempotent producer for ever
+            settled(f"dropped.kafka_{type(error).__name__}")
+
+        try:
+            future = producer.send(self._topic, value=value, key=b"%d" % partition, partition=partition)
+        except Exception as error:
+            failed(error)
+            return
+        future.add_callback(lambda _metadata: settled("sent"))
+        future.add_errback(failed)
+
+
+def producer_options(config: Config) -> dict[str, Any]:
+    """Options of the producer, those of the setting ``kafka_options`` last.
+
+    Raises:
+        SettingError: an option has no ``=``.
+
+    """
+    acks: Any = config.kafka_acks if config.kafka_acks == "all" else int(config.kafka_acks)
+    options: dict[str, Any] = {
+        "bootstrap_servers": config.endpoint.partition("://")[2].rstrip("/").split(","),
+        "client_id": f"hopline-{config.service}",
+        "acks": acks,
+        "enable_idempotence": acks == "all",
+        "linger_ms": 50,
+        "batch_size": 262_144,
+        "compression_type": _compression(config.compression),
+        "max_block_ms": 1_000,
+        "api_version": (4, 3),
+        "delivery_timeout_ms": 30_000,
+        "request_timeout_ms": 10_000,
+        "reconnect_backoff_max_ms": 1_000,
+        "metrics_enabled": False,
+    }
+    for pair in config.kafka_options:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingError(f"kafka_options: {pair!r} has no =")
+        options[name] = int(value) if value.isdigit() else value
+    return options
+
+
+def _compression(setting: str) -> str | None:
+    if setting:
+        return None if setting == "none" else setting
+    return "lz4" if importlib.util.find_spec("lz4") else None

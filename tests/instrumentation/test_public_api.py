@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import hopline
+
+ROOT = Path(hopline.__file__).parent.parent
+
+
+def test_public_names_are_pinned():
+    """The list of public names changes only on purpose."""
+    assert hopline.__all__ == [
+        "Span",
+        "annotate",
+        "client_recv",
+        "client_send",
+        "configure",
+        "counters",
+        "current_span",
+        "disable",
+        "enable",
+        "extract",
+        "flush",
+        "get",
+        "inject",
+        "install",
+        "put",
+        "put_once",
+        "server_recv",
+        "server_send",
+        "set_uid",
+        "shutdown",
+        "span",
+        "tag",
+        "trace",
+        "uninstall",
+    ]
+
+
+def test_import_needs_nothing_but_the_standard_library():
+    """I13: `import hopline`, a span and the HTTP transport work in `python -I -S`, and import starts no thread."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "import threading, hopline\n"
+        "assert threading.active_count() == 1\n"
+        "import hopline.transports.http, hopline.testing\n"
+        "with hopline.testing.Recorder() as recorder:\n"
+        "    with hopline.span('a'):\n"
+        "        pass\n"
+        "    assert recorder.one(name='a').span_id == '0'\n"
+        "foreign = {name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names\n"
+        "assert foreign <= {'hopline', '__main__'}, foreign\n"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-c", script], check=True, timeout=60)
