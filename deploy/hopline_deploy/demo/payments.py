@@ -1,0 +1,42 @@
+"""Takes the money, from a bank that is not always there."""
+
+import asyncio
+import random
+
+from fastapi import FastAPI, HTTPException
+
+import hopline
+from hopline_deploy.demo.service import create_app, delay, run
+
+
+class BankTimeoutError(Exception):
+    """The bank did not answer."""
+
+
+def create() -> FastAPI:
+    """The application of this service."""
+    app = create_app()
+    chance = random.Random()
+
+    async def ask_bank(amount: str) -> None:
+        with hopline.span("authorise", kind="client", peer="bank.example", peer_kind="external") as call:
+            call.tag("shop.amount", amount)
+            await asyncio.sleep(delay(chance, 35, slow_ms=700, slow_share=0.03))
+            if chance.random() < 0.09:
+                raise BankTimeoutError("no answer from the bank")
+
+    @app.post("/charges")
+    async def charge(order: dict[str, str]) -> dict[str, str]:
+        try:
+            await ask_bank(order["amount"])
+        except BankTimeoutError as error:
+            raise HTTPException(503, str(error)) from error
+        if chance.random() < 0.02:
+            raise HTTPException(402, "card declined")
+        return {"charge": f"c-{order['order']}"}
+
+    return app
+
+
+if __name__ == "__main__":
+    run(create)
