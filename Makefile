@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-faults fuzz soak bench-client bench-ingest bench-query bench-ui lock python parts
+.PHONY: help setup demo test lint test-faults fuzz soak bench-client bench-ingest bench-query bench-ui lock docs python parts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
@@ -53,6 +53,9 @@ lock: python ## pin every dependency by hash (after a change in pyproject.toml)
 	@.venv/bin/uv pip compile pyproject.toml deploy/build.in --all-extras --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-package hopline --no-header --no-annotate -q \
 	  -o deploy/requirements.lock
+
+docs: python ## write the generated pages of docs/
+	@$(PY) -m hopline_deploy.settings_page > docs/settings.md
 
 python:
 	@bash deploy/setup/python.sh

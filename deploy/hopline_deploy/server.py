@@ -1,0 +1,103 @@
+"""Serving one application on one or two ports until a signal asks for the end."""
+
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from hopline_deploy import ports
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 2_048
+
+
+class PortTakenError(OSError):
+    """A port that the user named is held by another process; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. A port that was not named may move to the next free one."""
+
+    host: str
+    port: int
+    named: bool
+
+
+def choose(address: Address) -> tuple[int, str]:
+    """The port to use, and a remark when it is not the wished one.
+
+    Raises:
+        PortTakenError: the port was named and is taken, or none near it is free.
+
+    """
+    if not address.port or ports.is_free(address.host, address.port):
+        return address.port, ""
+    holder = ports.holder(address.port)
+    taken = f"port {address.port} is held by {f'process {holder}' if holder else 'another process'}"
+    if address.named:
+        raise PortTakenError(taken)
+    try:
+        return ports.next_free(address.host, address.port + 1), taken
+    except OSError as error:
+        raise PortTakenError(f"{taken}, and {error}") from None
+
+
+def listen(address: Address) -> tuple[socket.socket, str]:
+    """A listening socket, and a remark when it is on another port than wished.
+
+    Raises:
+        PortTakenError: as `choose`.
+
+    """
+    port, remark = choose(address)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    server = socket.socket(family)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((address.host, port))
+    server.listen(_BACKLOG)
+    return server, remark
+
+
+def url(server: socket.socket) -> str:
+    """``http://host:port`` of a listening socket."""
+    host, port = server.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its habit of ending by the signal that asked for the end: we end with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.handle_exit(number, frame)
+
+        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def serve(app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, log_level: str) -> None:
+    """Serve `app` until SIGTERM or Ctrl-C; running requests get `shutdown_s` seconds to finish."""
+    config = uvicorn.Config(
+        app,
+        log_level=log_level,
+        # Addresses hold user ids and trace ids: they do not belong in a log.
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, int(shutdown_s)),
+        timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    _Server(config).run(sockets=list(sockets))

@@ -1,0 +1,90 @@
+"""Listening, moving to the next port, and ending cleanly."""
+
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from hopline_deploy.ports import free_ports
+from hopline_deploy.server import Address, PortTakenError, choose, listen, url
+from support import Children, wait_until
+
+PROGRAM = """
+import sys, time
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from hopline_deploy.server import Address, listen, serve, url
+
+running = []
+
+def slow(request):
+    running.append(1)
+    time.sleep(1.0)
+    return PlainTextResponse("done")
+
+app = Starlette(routes=[
+    Route("/", lambda r: PlainTextResponse("here")),
+    Route("/running", lambda r: PlainTextResponse(str(len(running)))),
+    Route("/slow", slow),
+])
+sockets = [listen(Address("127.0.0.1", 0, named=False))[0] for _ in range(2)]
+print("at", *map(url, sockets), flush=True)
+serve(app, sockets, shutdown_s=5, log_level="warning")
+"""
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def test_a_default_port_moves_on(taken: int) -> None:
+    """Section 8: a taken default port becomes the next free one, and says so."""
+    port, remark = choose(Address("127.0.0.1", taken, named=False))
+    assert port > taken
+    assert remark == f"port {taken} is held by process {os.getpid()}"
+
+
+def test_a_named_port_does_not_move(taken: int) -> None:
+    """Section 8: a taken port that was named is refused with the holder's pid."""
+    with pytest.raises(PortTakenError, match=f"port {taken} is held by process {os.getpid()}"):
+        listen(Address("127.0.0.1", taken, named=True))
+
+
+def test_ipv6_addresses_are_written_with_brackets() -> None:
+    """A URL of an IPv6 listener can be pasted."""
+    server, _ = listen(Address("::1", 0, named=False))
+    with server:
+        assert url(server).startswith("http://[::1]:")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_0(children: Children, number: int) -> None:
+    """R6: SIGTERM and Ctrl-C end with 0, after the running requests."""
+    child = children.python("-c", PROGRAM)
+    first, second = child.wait_for_text("at ").split()[1:]
+    assert httpx.get(first).text == httpx.get(second).text == "here"
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(httpx.get, f"{first}/slow")
+        wait_until(lambda: httpx.get(f"{first}/running").text == "1", what="a running request")
+        child.send(number)
+        assert running.result().text == "done"
+    assert child.wait(10) == 0
+
+
+def test_both_ports_are_free_afterwards(children: Children) -> None:
+    """A stopped server leaves nothing behind."""
+    child = children.python("-c", PROGRAM)
+    first, second = child.wait_for_text("at ").split()[1:]
+    assert child.stop() == 0
+    for address in (first, second):
+        port = int(address.rpartition(":")[2])
+        wait_until(lambda port=port: choose(Address("127.0.0.1", port, named=True)), what="a free port")
+    assert free_ports(2)

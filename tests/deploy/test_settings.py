@@ -1,0 +1,105 @@
+"""Settings of the server: one table, three origins, one page."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hopline_deploy.commands import app
+from hopline_deploy.settings import Settings, SettingsError, load, table
+from hopline_deploy.settings_page import render
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
+    """O2: flags over environment over file over default, and each setting knows its origin."""
+    file = tmp_path / "hopline.toml"
+    file.write_text('port = 1001\ndatabase = "fromfile"\nfsync = true\n')
+    loaded = load({"port": 1003, "data": None}, {"HOPLINE_PORT": "1002", "HOPLINE_GROUP": "fromenv"}, file)
+    assert loaded.settings.port == 1003
+    assert loaded.settings.database == "fromfile"
+    assert loaded.settings.group == "fromenv"
+    assert loaded.settings.fsync is True
+    assert [loaded.origins[n] for n in ("port", "group", "database", "data")] == [
+        "flag",
+        "environment",
+        "file",
+        "default",
+    ]
+    assert loaded.given_by_flag("port")
+    assert not loaded.given_by_flag("group")
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"HOPLINE_PORT": "many"}, "environment: port"),
+        ({"HOPLINE_PORT": "70000"}, "use 0 to 65535"),
+        ({"HOPLINE_FSYNC": "maybe"}, "neither true nor false"),
+        ({"HOPLINE_BASE_PATH": "tracing/"}, "begin with /"),
+        ({"HOPLINE_LOG_LEVEL": "loud"}, "use debug"),
+        ({"HOPLINE_PARTITIONS": "0"}, "use 1 or more"),
+    ],
+)
+def test_a_bad_value_is_named(environ: dict[str, str], says: str) -> None:
+    """O2: a value out of range says which setting it is and what it may be."""
+    with pytest.raises(SettingsError, match=says):
+        load({}, environ)
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    """O2: a misspelt setting does not pass in silence."""
+    file = tmp_path / "hopline.toml"
+    file.write_text("prot = 1\n")
+    with pytest.raises(SettingsError, match="there is no setting prot"):
+        load({}, {}, file)
+    file.write_text("port =\n")
+    with pytest.raises(SettingsError, match=r"hopline\.toml"):
+        load({}, {}, file)
+
+
+def test_every_setting_has_help() -> None:
+    """O2: name, default and help in one table."""
+    assert all(text for _, _, text in table())
+    assert Settings().listen_host == "127.0.0.1"
+
+
+def test_the_page_is_up_to_date() -> None:
+    """O4: docs/settings.md is what the tables say (`make docs` writes it)."""
+    assert (ROOT / "docs/settings.md").read_text() == render()
+
+
+def test_config_shows_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O2, R5: `hopline config` prints each setting with its origin, and no password."""
+    monkeypatch.setenv("HOPLINE_CLICKHOUSE", "http://me:secret@store:8123")
+    monkeypatch.setenv("HOPLINE_PORT", "9500")
+    answer = CliRunner().invoke(app, ["config"])
+    assert answer.exit_code == 0
+    assert "secret" not in answer.output
+    assert "http://***@store:8123" in answer.output
+    assert next(line for line in answer.output.splitlines() if line.startswith("port ")).split() == [
+        "port",
+        "9500",
+        "environment",
+    ]
+    as_json = CliRunner().invoke(app, ["config", "--json"])
+    assert "secret" not in as_json.output
+    assert '"origin": "environment"' in as_json.output
+
+
+def test_a_bad_setting_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O2: exit code 2 and one line for what the user got wrong."""
+    monkeypatch.setenv("HOPLINE_PORT", "x")
+    answer = CliRunner().invoke(app, ["config"])
+    assert answer.exit_code == 2
+    assert "port" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["", "up", "collector", "query", "demo", "migrate", "config"])
+def test_every_verb_has_help(verb: str) -> None:
+    """O2: every verb explains itself."""
+    answer = CliRunner().invoke(app, [*verb.split(), "--help"])
+    assert answer.exit_code == 0
+    assert "Usage:" in answer.output
