@@ -28,6 +28,7 @@ INSERT_FAILURES: Final = 20
 
 _RETRY_FIRST: Final = 0.1
 _RETRY_MOST: Final = 5.0
+_ENDS_SECONDS: Final = 2.0
 _ROW_BYTES: Final = 190.0
 """First guess of bytes per row; corrected by what blocks turn out to hold."""
 
@@ -98,6 +99,8 @@ class HandOver:
     ) -> None:
         self.source = source
         self.lanes: dict[PartitionKey, Lane] = {}
+        self.ends: dict[PartitionKey, int] = {}
+        """The end of each partition, as last seen: what is behind it is lag."""
         self.progress = 0
         """Rises with every block handed over."""
         self._writer = writer
@@ -106,12 +109,14 @@ class HandOver:
         self._monotonic = monotonic
         self._observe = observe
         self._row_bytes = _ROW_BYTES
+        self._ends_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Hand over until ``stop`` is set."""
         while not stop.is_set():
             try:
                 self.step(self._patience())
+                self._look_at_ends()
             except SourceError as error:
                 log.warning("the source did not answer: %s", error)
                 stop.wait(_RETRY_FIRST)
@@ -129,6 +134,12 @@ class HandOver:
         for lane in list(self.lanes.values()):
             self._advance(lane)
             self._press(lane)
+
+    def _look_at_ends(self) -> None:
+        """Ask for the ends now and then: it is a call to the broker."""
+        if self._monotonic() >= self._ends_at:
+            self._ends_at = self._monotonic() + _ENDS_SECONDS
+            self.ends = self.source.ends()
 
     def _patience(self) -> float:
         """Seconds until a partition may want attention."""

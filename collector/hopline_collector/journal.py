@@ -9,6 +9,7 @@ offsets never repeat.
 
 import logging
 import queue
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +23,6 @@ from hopline_collector.source import Arrived, Assigned, Event, PartitionKey, Pos
 
 log = logging.getLogger(__name__)
 
-KEY: Final = PartitionKey("journal", 0)
 BATCH_SECONDS: Final = 3_600
 """How long a batch id is remembered."""
 
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE TABLE IF NOT EXISTS positions (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, metadata TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS batches (id TEXT PRIMARY KEY, at INTEGER NOT NULL, answer BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS batches_at ON batches (at);
+CREATE TABLE IF NOT EXISTS identity (name TEXT NOT NULL);
 """
 _READ_BYTES: Final = 8 * 1024 * 1024
 _READ_ENTRIES: Final = 500
@@ -76,6 +77,8 @@ class Journal:
         self._news = threading.Condition()
         self._reader = self._connect()
         self._reader.executescript(_SCHEMA)
+        self.key = PartitionKey(self._identity(), 0)
+        """Names this very file, so that journals of several collectors share one ledger."""
         self._delivered = self._committed().offset
         self._end = self._log_end()
         self._waiting_bytes = self._measure()
@@ -131,14 +134,14 @@ class Journal:
         if not self._assigned:
             self._assigned = True
             position = self._committed()
-            return [Assigned(KEY, 1, position, position.offset, self._end)]
+            return [Assigned(self.key, 1, position, position.offset, self._end)]
         with self._news:
             if self._paused or self._delivered >= self._end:
                 self._news.wait_for(lambda: not self._paused and self._delivered < self._end, timeout)
             if self._paused or self._delivered >= self._end:
                 return []
         messages = self._read()
-        return [Arrived(KEY, messages)] if messages else []
+        return [Arrived(self.key, messages)] if messages else []
 
     def epoch(self, _key: PartitionKey) -> int:
         """See :class:`Source`. Nobody else can take the journal."""
@@ -168,7 +171,7 @@ class Journal:
 
     def ends(self) -> dict[PartitionKey, int]:
         """See :class:`Source`."""
-        return {KEY: self._end}
+        return {self.key: self._end}
 
     def close(self) -> None:
         """Finish what was appended and close the file."""
@@ -232,6 +235,13 @@ class Journal:
         if messages:
             self._delivered = messages[-1].offset + 1
         return messages
+
+    def _identity(self) -> str:
+        self._reader.execute(
+            "INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)",
+            (f"journal-{secrets.token_hex(4)}",),
+        )
+        return str(self._reader.execute("SELECT name FROM identity").fetchone()[0])
 
     def _committed(self) -> Position:
         row = self._reader.execute("SELECT offset, metadata FROM positions WHERE partition = 0").fetchone()

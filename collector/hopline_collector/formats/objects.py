@@ -1,5 +1,6 @@
 """Rows as objects, as ``docs/row.md`` writes them: JSON, or MessagePack of the same structure."""
 
+import json
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
@@ -70,12 +71,12 @@ class _Envelope(msgspec.Struct):
 def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
     """Rows as objects: a list of them, or an object with ``rows``, ``process`` and ``report``."""
     try:
-        if body.lstrip()[:1] == b"{" or (body[:1] > b"\x7f" and not _is_array(body)):
-            envelope = parse(body, type=_Envelope)
-        else:
-            envelope = _Envelope(parse(body, type=list[msgspec.Raw]))
+        envelope = _envelope(body, parse)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise DecodeError("malformed", str(error)) from error
+        repaired = repaired_json(body)
+        if repaired is None:
+            raise DecodeError("malformed", str(error)) from error
+        return decode_objects(repaired, parse)
     process = envelope.process or {}
     decoded = Decoded()
     grouped: dict[tuple[str, ...], Batch] = {}
@@ -97,6 +98,23 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
     if envelope.report is not None:
         decoded.reports.append(report_of(process, envelope.report))
     return decoded
+
+
+def _envelope(body: bytes, parse: Callable[..., Any]) -> _Envelope:
+    if body.lstrip()[:1] == b"{" or (body[:1] > b"\x7f" and not _is_array(body)):
+        envelope: _Envelope = parse(body, type=_Envelope)
+        return envelope
+    return _Envelope(parse(body, type=list[msgspec.Raw]))
+
+
+def repaired_json(body: bytes) -> bytes | None:
+    """JSON whose only fault is text that is no Unicode (lone surrogates, bad bytes), made good; else None."""
+    try:
+        found = json.loads(body.decode("utf-8", "replace"))
+        repaired = json.dumps(found, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return None
+    return None if repaired == body else repaired
 
 
 def _is_array(body: bytes) -> bool:

@@ -1,0 +1,181 @@
+"""Where a receiver puts a body so that it can answer "accepted": the journal, or Kafka."""
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from hopline_collector.core import DECODERS
+from hopline_collector.formats.decoded import WireRow
+from hopline_collector.journal import BATCH_SECONDS, Batch, Journal, JournalFullError
+from hopline_collector.source import SourceError
+
+log = logging.getLogger(__name__)
+
+MESSAGE_BYTES: Final = 900_000
+"""Larger bodies are cut into several messages: a broker takes 1 MiB by default."""
+
+_CHUNK_ROWS: Final = 200
+_SEND_SECONDS: Final = 10.0
+_PENDING_BYTES: Final = 64 * 1024 * 1024
+_REMEMBERED: Final = 100_000
+
+
+class IntakeFullError(Exception):
+    """Too much waits already: answer 429."""
+
+
+class IntakeAwayError(Exception):
+    """Nothing durable can be reached: answer 503."""
+
+
+class Intake(Protocol):
+    """Takes bodies of a format durably."""
+
+    def accept(self, form: str, body: bytes, batch: Batch | None) -> None:
+        """Return when the body survives our death. Raises :class:`IntakeFullError`, :class:`IntakeAwayError`."""
+
+    def answer_of(self, batch_id: str, now: int) -> bytes | None:
+        """The answer already given to this batch id within the last hour."""
+
+
+class JournalIntake:
+    """Bodies go to the local journal, together with their batch id."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def accept(self, form: str, body: bytes, batch: Batch | None) -> None:
+        """See :class:`Intake`."""
+        try:
+            self._journal.append([(form, body)], batch)
+        except JournalFullError as error:
+            raise IntakeFullError(str(error)) from error
+        except SourceError as error:
+            raise IntakeAwayError(str(error)) from error
+
+    def answer_of(self, batch_id: str, now: int) -> bytes | None:
+        """See :class:`Intake`."""
+        return self._journal.answer_of(batch_id, now)
+
+
+class KafkaIntake:
+    """Bodies go to the topic of their format; batch ids are remembered by this process only."""
+
+    def __init__(self, servers: tuple[str, ...], topics: Mapping[str, str], options: Mapping[str, Any]) -> None:
+        self._servers = servers
+        self._topic_of = {form: topic for topic, form in topics.items()}
+        self._options = dict(options)
+        self._lock = threading.Lock()
+        self._producer: Any = None
+        self._pid = 0
+        self._pending = 0
+        self._answers: OrderedDict[str, Batch] = OrderedDict()
+
+    def accept(self, form: str, body: bytes, batch: Batch | None) -> None:
+        """See :class:`Intake`."""
+        size = len(body)
+        with self._lock:
+            if self._pending + size > _PENDING_BYTES:
+                raise IntakeFullError(f"{self._pending} bytes wait for the broker")
+            self._pending += size
+        try:
+            self._send(self._topic_of[form], _messages(form, body))
+        finally:
+            with self._lock:
+                self._pending -= size
+        if batch is not None:
+            self._remember(batch)
+
+    def answer_of(self, batch_id: str, now: int) -> bytes | None:
+        """See :class:`Intake`."""
+        with self._lock:
+            found = self._answers.get(batch_id)
+        return found.answer if found is not None and found.at > now - BATCH_SECONDS else None
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        with self._lock:
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            _close(producer)
+
+    def _send(self, topic: str, messages: list[bytes]) -> None:
+        producer = self._connected()
+        deadline = time.monotonic() + _SEND_SECONDS
+        try:
+            futures = [producer.send(topic, value=message) for message in messages]
+            for future in futures:
+                future.get(timeout=max(deadline - time.monotonic(), 0.01))
+        except Exception as error:
+            # An idempotent producer that was refused once refuses for ever.
+            with self._lock:
+                if self._producer is producer:
+                    self._producer = None
+            _close(producer)
+            raise IntakeAwayError(f"the broker did not take it: {error}") from error
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._producer is None or self._pid != os.getpid():
+                self._producer = _producer(self._servers, self._options)
+                self._pid = os.getpid()
+            return self._producer
+
+    def _remember(self, batch: Batch) -> None:
+        with self._lock:
+            self._answers[batch.id] = batch
+            while len(self._answers) > _REMEMBERED:
+                self._answers.popitem(last=False)
+
+
+def _messages(form: str, body: bytes) -> list[bytes]:
+    """The body as it is, or, when a broker would refuse its size, the rows of it in pieces."""
+    if len(body) <= MESSAGE_BYTES:
+        return [body]
+    pieces = []
+    for batch in DECODERS[form](body).batches:
+        for at in range(0, len(batch.rows), _CHUNK_ROWS):
+            pieces += _pieces(batch.process, batch.rows[at : at + _CHUNK_ROWS])
+    return pieces
+
+
+def _pieces(process: dict[str, str], rows: list[WireRow]) -> list[bytes]:
+    message = msgspec.msgpack.encode([1, process, rows])
+    if len(message) <= MESSAGE_BYTES or len(rows) == 1:
+        return [message]
+    half = len(rows) // 2
+    return _pieces(process, rows[:half]) + _pieces(process, rows[half:])
+
+
+def _producer(servers: tuple[str, ...], options: Mapping[str, Any]) -> Any:
+    from kafka import KafkaProducer
+
+    return KafkaProducer(
+        bootstrap_servers=list(servers),
+        client_id="hopline-collector",
+        api_version=(4, 3),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        batch_size=262_144,
+        compression_type="lz4",
+        max_block_ms=2_000,
+        delivery_timeout_ms=10_000,
+        request_timeout_ms=5_000,
+        reconnect_backoff_max_ms=1_000,
+        metrics_enabled=False,
+        **options,
+    )
+
+
+def _close(producer: Any) -> None:
+    try:
+        producer.close(timeout=1)
+    except Exception as error:
+        log.debug("closing the producer: %s", error)

@@ -1,0 +1,96 @@
+"""Counters of a collector, in Prometheus' terms.
+
+The live counters (``hopline_rows_*``) start at zero with the process. The accounting
+identity is shown over ledger sums (``hopline_ledger_rows``), which survive it::
+
+    received = stored + dead + sampled_out + duplicate + rejected
+
+Never a label per service or trace.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector as MetricSource
+
+from hopline_collector.ledger import LedgerEntry
+
+ACCOUNTS: Final = ("received", "stored", "dead", "sampled_out", "duplicate", "rejected")
+
+
+class Metrics:
+    """All counters of one collector, in a registry of its own or a shared one."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._rows = Counter("hopline_rows", "Rows by what became of them.", ["account"], registry=self.registry)
+        self._rejected = Counter("hopline_rejected_rows", "Rows rejected.", ["reason"], registry=self.registry)
+        self._cut = Counter("hopline_cut", "Values cut or mended, by reason.", ["reason"], registry=self.registry)
+        self._messages = Counter("hopline_messages", "Messages handed over.", ["source"], registry=self.registry)
+        self._bytes = Counter("hopline_message_bytes", "Bytes handed over.", ["source"], registry=self.registry)
+        self._gaps = Counter("hopline_gaps", "Ranges that expired unread.", registry=self.registry)
+        self._requests = Counter(
+            "hopline_http_requests", "Posts of spans.", ["format", "status"], registry=self.registry
+        )
+        self._block_rows = Histogram(
+            "hopline_block_rows",
+            "Rows per block.",
+            buckets=(1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000),
+            registry=self.registry,
+        )
+
+    def observe(self, entry: LedgerEntry) -> None:
+        """Count one block that was handed over."""
+        counts = entry.counts
+        if entry.gap:
+            self._gaps.inc()
+        for account in ACCOUNTS[:-1]:
+            self._rows.labels(account).inc(getattr(counts, account))
+        self._rows.labels("rejected").inc(counts.rejected.total())
+        for reason, number in counts.rejected.items():
+            self._rejected.labels(reason).inc(number)
+        for reason, number in counts.cut.items():
+            self._cut.labels(reason).inc(number)
+        self._messages.labels(entry.source).inc(counts.messages)
+        self._bytes.labels(entry.source).inc(counts.bytes)
+        self._block_rows.observe(counts.stored)
+
+    def request(self, form: str, status: int) -> None:
+        """Count one answered post."""
+        self._requests.labels(form, str(status)).inc()
+
+
+class Gauges(MetricSource):
+    """Values that are asked for when somebody looks."""
+
+    def __init__(
+        self, lag: Callable[[], Mapping[tuple[str, str, int], int]], ledger: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._lag = lag
+        self._ledger = ledger
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is asked of the store for a description."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Lag by partition, and ledger sums by account with the identity."""
+        lag = GaugeMetricFamily(
+            "hopline_lag_messages", "Messages not handed over yet.", labels=["source", "topic", "partition"]
+        )
+        for (source, topic, partition), behind in self._lag().items():
+            lag.add_metric([source, topic, str(partition)], behind)
+        yield lag
+        sums = self._ledger()
+        if not sums:
+            return
+        rows = GaugeMetricFamily("hopline_ledger_rows", "Ledger sums by account.", labels=["account"])
+        for account, number in sums.items():
+            rows.add_metric([account], number)
+        yield rows
+        difference = sums["received"] - sum(sums[account] for account in ACCOUNTS[1:])
+        yield GaugeMetricFamily(
+            "hopline_ledger_imbalance", "Received minus everything accounted for: 0.", value=difference
+        )

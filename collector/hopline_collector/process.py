@@ -1,0 +1,251 @@
+"""The collector as a part of a process: starts and stops what receives and hands over."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from hopline_collector import receivers
+from hopline_collector.consumer import HandOver, HandOverSettings
+from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
+from hopline_collector.journal import Journal
+from hopline_collector.kafka_source import TOPIC_FORMATS, KafkaSettings, KafkaSource
+from hopline_collector.ledger import LedgerEntry
+from hopline_collector.metrics import ACCOUNTS, Gauges, Metrics
+from hopline_collector.source import Source
+from hopline_collector.store.clickhouse import ClickHouse
+from hopline_collector.store.errors import StoreError
+from hopline_collector.store.migrate import migrate
+from hopline_collector.store.writer import ClickHouseWriter
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorSettings:
+    """What a collector reads and how. Give ``journal``, ``kafka`` or both."""
+
+    journal: Path | None = None
+    """Folder of the local journal, which then takes what is posted; None = posts go to Kafka."""
+    journal_bytes: int = 1_000_000_000
+    kafka: str = ""
+    """``host:port,host:port``; empty = no broker."""
+    kafka_options: Mapping[str, Any] = field(default_factory=dict)
+    group: str = "hopline"
+    instance: str = ""
+    """Static member name, the same after a restart; empty = a new member each time."""
+    topics: Mapping[str, str] = field(default_factory=lambda: dict(TOPIC_FORMATS))
+    """Topic -> format."""
+    partitions: int = 2
+    """Of topics that have to be created."""
+    fsync: bool = False
+    require_kafka: bool = False
+    """Not ready while the broker is away."""
+    hand_over: HandOverSettings = field(default_factory=HandOverSettings)
+
+
+class Collector:
+    """Receives, hands over and tells how it is. The store belongs to the caller."""
+
+    def __init__(
+        self, store: ClickHouse, settings: CollectorSettings, registry: CollectorRegistry | None = None
+    ) -> None:
+        self.metrics = Metrics(registry)
+        self.metrics.registry.register(Gauges(self._lag, self._ledger_sums))
+        self._store = store
+        self._settings = settings
+        self._stop = threading.Event()
+        self._migrated = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._lines: dict[str, HandOver] = {}
+        self._journal: Journal | None = None
+        self._intake: Intake
+        if settings.journal is not None:
+            self._journal = Journal(
+                settings.journal / "journal.sqlite", max_bytes=settings.journal_bytes, fsync=settings.fsync
+            )
+            self._intake = JournalIntake(self._journal)
+        else:
+            self._intake = KafkaIntake(self._servers(), settings.topics, settings.kafka_options)
+        self.router = self._routes()
+
+    def start(self) -> None:
+        """Start the threads. Never waits, and never fails because broker or store is away."""
+        self._thread("migrate", self._migrate)
+        if self._journal is not None:
+            journal = self._journal
+            self._thread("journal", lambda: self._hand_over("journal", lambda: journal))
+        if self._settings.kafka:
+            self._thread("topics", self._create_topics)
+            self._thread("kafka", lambda: self._hand_over("kafka", self._kafka_source))
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Finish or abandon what is under way, and let go of journal and broker."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout)
+        if self._journal is not None:
+            self._journal.close()
+        if isinstance(self._intake, KafkaIntake):
+            self._intake.close()
+
+    def alive(self) -> bool:
+        """Whether every thread that should run does."""
+        return all(t.is_alive() for t in self._threads if t.name in {"hopline-journal-in", "hopline-kafka-in"})
+
+    def check(self) -> dict[str, str]:
+        """What stands in the way, by part; empty when all is well."""
+        troubles: dict[str, str] = {}
+        try:
+            self._store.check()
+        except StoreError as error:
+            troubles["store"] = str(error)
+        else:
+            if not self._migrated.is_set():
+                troubles["store"] = "the schema is not there yet"
+        if self._settings.kafka and "kafka" not in self._lines:
+            troubles["kafka"] = "not connected yet"
+        for name, line in list(self._lines.items()):
+            lanes = list(line.lanes.values())
+            stuck = [f"{lane.key.topic}/{lane.key.number}: {lane.trouble}" for lane in lanes if lane.trouble]
+            if stuck:
+                troubles[name] = "; ".join(stuck)
+            elif not lanes:
+                troubles[name] = "no partition is assigned"
+        return troubles
+
+    # -- threads
+
+    def _thread(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=f"hopline-{name}-in", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _migrate(self) -> None:
+        while not self._stop.is_set():
+            try:
+                for migration in migrate(self._store):
+                    log.info("applied migration %d %s", migration.version, migration.name)
+                self._migrated.set()
+            except Exception as error:
+                log.warning("the schema could not be brought up to date: %s", error)
+                self._stop.wait(_RETRY_SECONDS)
+            else:
+                return
+
+    def _hand_over(self, name: str, connect: Callable[[], Source]) -> None:
+        while not self._migrated.wait(0.1):
+            if self._stop.is_set():
+                return
+        writer = ClickHouseWriter(self._store)
+        while not self._stop.is_set():
+            try:
+                source = connect()
+            except Exception as error:
+                log.warning("%s is not there: %s", name, error)
+                self._stop.wait(_RETRY_SECONDS)
+                continue
+            line = HandOver(source, writer, self._settings.hand_over, observe=self._observe)
+            self._lines[name] = line
+            line.run(self._stop)
+            if source is not self._journal:
+                source.close()
+
+    def _observe(self, entry: LedgerEntry) -> None:
+        self.metrics.observe(entry)
+
+    # -- Kafka
+
+    def _servers(self) -> tuple[str, ...]:
+        return tuple(filter(None, (part.strip() for part in self._settings.kafka.split(","))))
+
+    def _kafka_source(self) -> Source:
+        settings = self._settings
+        return KafkaSource(
+            KafkaSettings(
+                self._servers(), settings.group, settings.topics, settings.instance, options=settings.kafka_options
+            )
+        )
+
+    def _create_topics(self) -> None:
+        """Create the topics that are not there; the broker may come later."""
+        while not self._stop.is_set():
+            try:
+                create_topics(
+                    self._servers(), self._settings.topics, self._settings.partitions, self._settings.kafka_options
+                )
+            except Exception as error:
+                log.info("topics could not be created: %s", error)
+                self._stop.wait(_RETRY_SECONDS)
+            else:
+                return
+
+    # -- what is shown
+
+    def _lag(self) -> Mapping[tuple[str, str, int], int]:
+        found = {}
+        for name, line in list(self._lines.items()):
+            for lane in list(line.lanes.values()):
+                found[name, lane.key.topic, lane.key.number] = max(line.ends.get(lane.key, lane.start) - lane.start, 0)
+        return found
+
+    def _ledger_sums(self) -> Mapping[str, int]:
+        plain = ", ".join(f"sum({account})" for account in ACCOUNTS[:-1])
+        statement = f"SELECT {plain}, sum(arraySum(mapValues(rejected))) FROM {self._store.database}.ledger"
+        try:
+            with self._store.reader() as handle:
+                row = handle.query(statement).result_rows[0]
+        except Exception as error:
+            log.debug("no ledger sums: %s", error)
+            return {}
+        return dict(zip(ACCOUNTS, map(int, row), strict=True))
+
+    def _routes(self) -> APIRouter:
+        router = receivers.create_router(self._intake, self.metrics)
+
+        @router.get("/health/live", include_in_schema=False)
+        def live() -> Response:
+            return JSONResponse({"status": "up"}, 200 if self.alive() else 503)
+
+        @router.get("/health/ready", include_in_schema=False)
+        def ready() -> Response:
+            troubles = self.check()
+            fatal = {"store", "kafka"} if self._settings.require_kafka else {"store"}
+            status = "down" if fatal & set(troubles) else "up"
+            return JSONResponse({"status": status, "troubles": troubles}, 503 if status == "down" else 200)
+
+        def metrics() -> Response:
+            return Response(generate_latest(self.metrics.registry), media_type="text/plain; version=0.0.4")
+
+        for path in ("/metrics", "/prometheus"):
+            router.add_api_route(path, metrics, include_in_schema=False, response_model=None)
+        return router
+
+
+def create_topics(
+    servers: tuple[str, ...], topics: Mapping[str, str], partitions: int, options: Mapping[str, Any]
+) -> None:
+    """Create those of ``topics`` that do not exist. Raises when the broker does not answer."""
+    from kafka import KafkaAdminClient
+    from kafka.admin import NewTopic
+    from kafka.errors import TopicAlreadyExistsError
+
+    admin = KafkaAdminClient(bootstrap_servers=list(servers), **options)
+    try:
+        present = set(admin.list_topics())
+        for topic in topics:
+            if topic not in present:
+                try:
+                    admin.create_topics([NewTopic(topic, partitions, 1)])
+                except TopicAlreadyExistsError:
+                    log.debug("%s was created by somebody else", topic)
+    finally:
+        admin.close()
