@@ -1,17 +1,18 @@
 """WSGI middleware: one server row per request, for Flask and any WSGI application (PEP 3333).
 
-The row ends when the server closes the body, streaming included. Its name needs the
+The row ends with the last chunk of the body, streaming included. Its name needs the
 route's template, which Werkzeug leaves in the environment once the route is known;
 any other framework may put it under ``hopline.route``.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
 from hopline import tracer as tracing
-from hopline.context import Active
+from hopline.context import current
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -46,9 +47,13 @@ class TraceMiddleware:
 
 
 class _Request:
-    """One request and its row, which ends after the application has returned."""
+    """One request and its row, which ends after the application has returned.
 
-    __slots__ = ("_environ", "_service", "_span", "_start_response", "_status")
+    Application and body run in a context of their own: a generator that yields inside
+    a span must not leave that span behind for the server's next request.
+    """
+
+    __slots__ = ("_environ", "_run", "_service", "_span", "_start_response", "_status")
 
     def __init__(self, span: Span, environ: Environ, start_response: StartResponse, service: str) -> None:
         self._span = span
@@ -56,13 +61,15 @@ class _Request:
         self._start_response = start_response
         self._service = service
         self._status = ""
+        context = copy_context()
+        context.run(current.set, span)
+        self._run = context.run
         span.entry.operation = self._name
 
     def serve(self, app: App) -> Iterable[bytes]:
         self._span.begin()
         try:
-            with Active(self._span):
-                body = app(self._environ, self._start)
+            body = self._run(app, self._environ, self._start)
         except BaseException as error:
             self.end(error)
             raise
@@ -71,11 +78,13 @@ class _Request:
             # All work is done; the server may need the very object, for its length or to send a file by itself.
             self.end()
             return body
-        return _Body(body, self, self._span)
+        return _Body(body, self, self._run)
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None) -> Any:
         span = self._span
         self._status = status[:3]
+        # Flask forgets its route before the body is read.
+        span.name = span.entry.operation = self._name()
         extra = [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, self._service.encode().decode("latin-1"))]
         # PEP 3333: the third argument is passed only when there is one.
         return self._start_response(status, [*headers, *extra], *((exc_info,) if exc_info else ()))
@@ -83,11 +92,12 @@ class _Request:
     def end(self, error: BaseException | None = None) -> None:
         span = self._span
         if span.recording and not span.end_ns:
-            span.name = self._name()
+            if not self._status:
+                span.name = self._name()
             span.tag("http.request.method", self._environ["REQUEST_METHOD"])
             if self._status:
                 span.tag("http.response.status_code", self._status)
-            if self._status >= "500":
+            if self._status >= "500" and not span.detail.error:
                 span.fail(self._status)
             span.attr("url.path", raw_path(self._environ))
             address = self._environ.get("REMOTE_ADDR")
@@ -106,15 +116,15 @@ class _Request:
 
 
 class _Body:
-    """The body; each step of it runs inside the row, and closing it ends the row."""
+    """The body; each step of it runs inside the row, and its end or its closing ends the row."""
 
-    __slots__ = ("_body", "_complete", "_iterator", "_request", "_span")
+    __slots__ = ("_body", "_complete", "_iterator", "_request", "_run")
 
-    def __init__(self, body: Iterable[bytes], request: _Request, span: Span) -> None:
+    def __init__(self, body: Iterable[bytes], request: _Request, run: Callable[..., Any]) -> None:
         self._body = body
-        self._iterator = iter(body)
+        self._iterator = run(iter, body)
         self._request = request
-        self._span = span
+        self._run = run
         self._complete = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -122,10 +132,11 @@ class _Body:
 
     def __next__(self) -> bytes:
         try:
-            with Active(self._span):
-                return next(self._iterator)
+            chunk: bytes = self._run(next, self._iterator)
+            return chunk
         except StopIteration:
             self._complete = True
+            self._request.end()
             raise
         except BaseException as error:
             self._complete = True
@@ -138,8 +149,7 @@ class _Body:
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
-                with Active(self._span):
-                    close()
+                self._run(close)
         finally:
             self._request.end()
 

@@ -1,0 +1,109 @@
+"""A recorder, hooks that are taken out again, and a small traced server to call."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+
+import hopline
+from hopline.hooks.wsgi import TraceMiddleware
+from hopline.testing import Recorder
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    with Recorder(service="shop") as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def install() -> Iterator[Callable[..., None]]:
+    """``install("requests")``; what was installed is taken out after the test."""
+    names: list[str] = []
+
+    def put_in(*hooks: str) -> None:
+        names.extend(hooks)
+        assert hopline.install(*hooks) == list(hooks)
+
+    yield put_in
+    hopline.uninstall(*names)
+
+
+class Backend:
+    """A server for outgoing calls: what it was asked, and how it answers."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, str]] = []
+        """The headers of each request that came, lower-case names."""
+        self.failures = 0
+        """So many of the next requests to /flaky get 503."""
+        self.url = ""
+        self.port = 0
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        headers = {k[5:].lower().replace("_", "-"): v for k, v in environ.items() if k.startswith("HTTP_")}
+        self.requests.append(headers)
+        path = environ["PATH_INFO"]
+        environ["hopline.route"] = path
+        if path == "/redirect":
+            start_response("302 Found", [("Location", "/ok"), ("Content-Length", "0")])
+            return []
+        if path == "/flaky" and self.failures:
+            self.failures -= 1
+            start_response("503 Service Unavailable", [("Content-Length", "4")])
+            return [b"away"]
+        if path == "/missing":
+            start_response("404 Not Found", [("Content-Length", "0")])
+            return []
+        if path == "/cut":
+            start_response("200 OK", [("Content-Length", "1000")])
+            return [b"only this"]
+        if path == "/stream":
+            start_response("200 OK", [])
+            return iter([b"one", b"two"])
+        body = json.dumps(headers).encode()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def serve(app: Callable) -> Iterator[WSGIServer]:
+    """Serve a WSGI application on a free port."""
+    server = make_server("127.0.0.1", 0, app, server_class=_Server, handler_class=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def backend(recorder: Recorder) -> Iterator[Backend]:
+    """A traced server in a thread, so that its rows are in the recorder too."""
+    backend = Backend()
+    for server in serve(TraceMiddleware(backend)):
+        backend.port = server.server_port
+        backend.url = f"http://127.0.0.1:{server.server_port}"
+        yield backend
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
