@@ -40,9 +40,15 @@ def client_recv(span: Span, error: BaseException | None = None) -> None:
     span.finish(error)
 
 
-def server_recv(name: str, headers: Headers, *, kind: str = "server") -> Span:
-    """Begin the callee's row from what the caller wrote; it is the current span until it ends."""
-    return tracing.active().receive(name, headers, kind).__enter__()
+def server_recv(name: str, headers: Headers, *, kind: str = "server", peer: str = "", peer_kind: str = "") -> Span:
+    """Begin the callee's row from what the caller wrote; it is the current span until it ends.
+
+    A consumer names the topic as ``peer``, of kind ``mq``.
+    """
+    span = tracing.active().receive(name, headers, kind)
+    if peer:
+        span.peer, span.peer_kind = peer, peer_kind
+    return span.__enter__()
 
 
 def server_send(span: Span, error: BaseException | None = None) -> None:

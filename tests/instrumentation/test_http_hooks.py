@@ -1,4 +1,5 @@
 import asyncio
+from typing import Annotated
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ def shop() -> FastAPI:
         hopline.set_uid("u1")
 
     @router.get("/items/{item}")
-    def item(item: int, _: None = Depends(user)) -> int:
+    def item(item: int, _: Annotated[None, Depends(user)]) -> int:
         with hopline.span("load"):
             return item
 
@@ -90,7 +91,7 @@ def test_client_and_server_rows_of_one_call(recorder):
     assert server.name == "GET /api/v1/items/{item}"
     assert server.tags["http.response.status_code"] == "200"
     assert (server.caller_service, server.caller_name, server.uid) == ("shop", "root", "u1")
-    assert (client.name, client.peer, client.peer_kind) == ("GET orders", "shop", "service")
+    assert (client.name, client.peer, client.peer_kind) == ("GET", "shop", "service")
     assert client.attrs == {"url.full": "http://orders/api/v1/items/5"}
     assert answer.headers["hopline-trace-id"] == client.trace_id
     assert answer.headers["hopline-service"] == "shop"

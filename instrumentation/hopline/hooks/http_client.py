@@ -11,9 +11,12 @@ TRACE_HEADER: Final = "hopline-trace-id"
 
 
 def start(method: str, url: str, host: str, port: int | None) -> Span:
-    """Client row of one HTTP attempt, not yet begun; ``url`` without credentials or query is kept."""
-    address = f"{host}:{port}" if port else host
-    span = call(f"{method} {address}", peer=address)
+    """Client row of one HTTP attempt, not yet begun; ``url`` without credentials or query is kept.
+
+    Without a template the method alone is the name, as OpenTelemetry has it: an
+    address would make an operation of every process of the peer.
+    """
+    span = call(method, peer=f"{host}:{port}" if port else host)
     if span.recording:
         span.tag("http.request.method", method)
         span.tag("server.address", host)
