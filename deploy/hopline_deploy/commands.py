@@ -11,7 +11,7 @@ from hopline_deploy import settings as table
 from hopline_deploy.broker import BrokerError
 from hopline_deploy.demo import launcher
 from hopline_deploy.server import Address, PortTakenError, choose, listen, serve, url
-from hopline_deploy.settings import Loaded, SettingsError
+from hopline_deploy.settings import Loaded, Role, SettingsError
 
 app: Final = typer.Typer(
     help="Distributed tracing for Python services.",
@@ -182,7 +182,7 @@ def _address(loaded: Loaded, name: str) -> Address:
     return Address(loaded.settings.listen_host, getattr(loaded.settings, name), loaded.given_by_flag(name))
 
 
-def _serve(role: str, loaded: Loaded) -> None:
+def _serve(role: Role, loaded: Loaded) -> None:
     from hopline_collector.store.errors import StoreError
     from hopline_deploy.compose import compose
 

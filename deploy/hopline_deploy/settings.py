@@ -11,9 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 PREFIX: Final = "HOPLINE_"
+
+Role = Literal["up", "collector", "query"]
+"""What a server process is: everything, or one half."""
 
 
 class SettingsError(ValueError):

@@ -1,0 +1,139 @@
+"""Which parts make up a process, and the order in which they start and end."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import JSONResponse, Response
+
+from hopline import __version__
+from hopline_collector.consumer import HandOverSettings
+from hopline_collector.process import Collector, CollectorSettings
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+from hopline_collector.store.errors import StoreError
+from hopline_deploy.settings import Role, Settings
+
+_ENGINE_FOLDER: Final = "clickhouse"
+_JOURNAL_FOLDER: Final = "journal"
+
+
+def open_store(settings: Settings) -> ClickHouse:
+    """The store of the settings; it connects on first use."""
+    path = "" if settings.clickhouse else str(Path(settings.data).absolute() / _ENGINE_FOLDER)
+    return ClickHouse(
+        StoreSettings(
+            path=path,
+            url=settings.clickhouse,
+            database=settings.database,
+            cluster=settings.cluster,
+            fsync=settings.fsync,
+        )
+    )
+
+
+def compose(role: Role, settings: Settings) -> FastAPI:
+    """The application of a process.
+
+    Raises:
+        StoreHeldError: another process owns the folder of the embedded engine.
+
+    """
+    store = open_store(settings)
+    if not settings.clickhouse:
+        # A folder is here or it is held; a server may come later.
+        store.check()
+    routers: list[APIRouter] = []
+    starts: list[Callable[[], None]] = []
+    ends: list[Callable[[], None]] = []
+    if role == "query":
+        routers.append(_health(store))
+    else:
+        collector = Collector(store, _collector_settings(role, settings))
+        routers.append(collector.router)
+        starts.append(collector.start)
+        ends.append(lambda: collector.stop(settings.shutdown_s))
+    if role != "collector":
+        routers += _reading(store, settings)
+    ends.append(store.close)
+    return _application(settings, routers, starts, ends)
+
+
+def _application(
+    settings: Settings,
+    routers: list[APIRouter],
+    starts: list[Callable[[], None]],
+    ends: list[Callable[[], None]],
+) -> FastAPI:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for start in starts:
+            await asyncio.to_thread(start)
+        try:
+            yield
+        finally:
+            for end in ends:
+                await asyncio.to_thread(end)
+
+    app = FastAPI(
+        title="Hopline",
+        version=__version__,
+        root_path=settings.base_path,
+        lifespan=lifespan,
+        # The framework's own documentation pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
+    # With a broker, a collector of its own puts what is posted into Kafka too; alone it keeps a journal.
+    journal = None if role == "collector" and settings.kafka else Path(settings.data).absolute() / _JOURNAL_FOLDER
+    member = settings.collector_id or f"{socket.gethostname()}:{settings.data}"
+    return CollectorSettings(
+        journal=journal,
+        kafka=settings.kafka,
+        group=settings.group,
+        instance=member,
+        partitions=settings.partitions,
+        fsync=settings.fsync,
+        require_kafka=role == "collector" and bool(settings.kafka),
+        hand_over=HandOverSettings(collector=member),
+    )
+
+
+def _reading(store: ClickHouse, settings: Settings) -> list[APIRouter]:
+    """The query API and the pages over one query service."""
+    from hopline_query.api import create_router as create_api
+    from hopline_query.service import QueryService
+
+    from hopline_query.store.reader import ClickHouseReader
+    from hopline_ui import UiSettings
+    from hopline_ui import create_router as create_pages
+
+    service = QueryService(ClickHouseReader(store))
+    return [create_api(service), create_pages(service, UiSettings(log_link=settings.log_link))]
+
+
+def _health(store: ClickHouse) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health/live", include_in_schema=False)
+    def live() -> Response:
+        return JSONResponse({"status": "up"})
+
+    @router.get("/health/ready", include_in_schema=False)
+    def ready() -> Response:
+        try:
+            store.check()
+        except StoreError as error:
+            return JSONResponse({"status": "down", "troubles": {"store": str(error)}}, 503)
+        return JSONResponse({"status": "up", "troubles": {}})
+
+    return router
