@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from hopline import tracer as tracing
 from hopline.context import current
@@ -23,7 +23,8 @@ StartResponse: TypeAlias = Callable[..., Any]
 App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 ROUTE_KEY: Final = "hopline.route"
-_SPAN_KEY: Final = "hopline.span"
+DISCONNECT: Final = "ClientDisconnect"
+SPAN_KEY: Final = "hopline.span"
 _PARAMETER: Final = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 _WITHOUT_BODY: Final = frozenset({"204", "304"})
 
@@ -37,12 +38,12 @@ class TraceMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request under a server row."""
         tracer = tracing.active()
-        if _SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.config.ignore_paths:
+        if SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.config.ignore_paths:
             return self._app(environ, start_response)
         span = tracer.receive(environ["REQUEST_METHOD"], request_headers(environ))
         if span is NOOP:
             return self._app(environ, start_response)
-        environ[_SPAN_KEY] = span
+        environ[SPAN_KEY] = span
         return _Request(span, environ, start_response, tracer.config.service).serve(self._app)
 
 
@@ -78,7 +79,7 @@ class _Request:
             # All work is done; the server may need the very object, for its length or to send a file by itself.
             self.end()
             return body
-        return _Body(body, self, self._run)
+        return Body(body, self, self._run)
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None) -> Any:
         span = self._span
@@ -108,19 +109,32 @@ class _Request:
     def cut(self) -> None:
         """The server stopped before the end of the body: the client has gone, unless none was to be sent."""
         if self._environ["REQUEST_METHOD"] != "HEAD" and self._status not in _WITHOUT_BODY:
-            self._span.fail("ClientDisconnect")
+            self._span.fail(DISCONNECT)
 
     def _name(self) -> str:
         route = template(self._environ)
         return f"{self._environ['REQUEST_METHOD']} {route}" if route else str(self._environ["REQUEST_METHOD"])
 
 
-class _Body:
-    """The body; each step of it runs inside the row, and its end or its closing ends the row."""
+class Exchange(Protocol):
+    """A request whose row ends with the body of its answer."""
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End the row."""
+
+    def cut(self) -> None:
+        """Note that the body was not read to its end."""
+
+
+class Body:
+    """The body; each step of it runs inside the row, and its end or its closing ends the row.
+
+    ``run`` calls a function in the context of the request.
+    """
 
     __slots__ = ("_body", "_complete", "_iterator", "_request", "_run")
 
-    def __init__(self, body: Iterable[bytes], request: _Request, run: Callable[..., Any]) -> None:
+    def __init__(self, body: Iterable[bytes], request: Exchange, run: Callable[..., Any]) -> None:
         self._body = body
         self._iterator = run(iter, body)
         self._request = request
@@ -144,6 +158,7 @@ class _Body:
             raise
 
     def close(self) -> None:
+        """The server wants no more."""
         if not self._complete:
             self._request.cut()
         try:
