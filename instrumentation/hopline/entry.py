@@ -7,7 +7,7 @@ threads alike, because they all hold the same object.
 
 from collections.abc import Callable
 from time import perf_counter_ns, time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hopline.ids import TRACE_BYTES, trace_hex
 from hopline.model import LOAD_TEST, SAMPLED
@@ -16,7 +16,8 @@ from hopline.propagation.baggage import Baggage, clean
 if TYPE_CHECKING:
     from hopline.tracer import Tracer
 
-NO_CALLER = ("", "", "", "")
+NO_CALLER: Final = ("", "", "", "")
+MAX_UID: Final = 256
 
 
 class Entry:
@@ -124,7 +125,7 @@ class Entry:
         """Copy a declared key to where each row finds it."""
         value = clean(value)
         if key == "uid":
-            self.uid = value
+            self.uid = value[:MAX_UID]
         elif key == "load_test":
             on = value.lower() not in {"", "0", "false"}
             self.flags = self.flags | LOAD_TEST if on else self.flags & ~LOAD_TEST

@@ -14,7 +14,6 @@ MAX_NAME: Final = 512
 MAX_KEY: Final = 128
 MAX_TAG: Final = 2_048
 MAX_ATTR: Final = 8_192
-MAX_UID: Final = 256
 MAX_ERROR_TEXT: Final = 2_048
 CUT_TAG: Final = "hopline.cut"
 MASK: Final = "***"

@@ -13,7 +13,7 @@ from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from hopline import tracer as tracing
-from hopline.context import current
+from hopline.context import Active, current
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.propagation import outbound
@@ -54,7 +54,9 @@ def _submit(original: Any) -> Any:
         span = current.get()
         if span is None or span is NOOP:
             return original(self, fn, *args, **kwargs)
-        return original(self, copy_context().run, fn, *args, **kwargs)
+        run = copy_context().run
+        with Active(None):  # a worker thread that this call starts outlives the work: it gets no context
+            return original(self, run, fn, *args, **kwargs)
 
     return submit
 
