@@ -13,6 +13,12 @@ HOOKS: Final = {
     "threads": "",
     "httpx": "httpx",
     "kafka_python": "kafka",
+    "requests": "requests",
+    "urllib3": "urllib3",
+    "urllib": "",
+    "flask": "flask",
+    "django": "django",
+    "logging": "",
 }
 """Name of the hook's module -> import name of the library it needs."""
 
