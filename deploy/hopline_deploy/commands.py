@@ -1,7 +1,8 @@
 """The verbs of ``hopline`` that run servers."""
 
-import json
 import logging
+from dataclasses import asdict
+from json import dumps as to_json
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -9,6 +10,7 @@ import typer
 
 from hopline_deploy import settings as table
 from hopline_deploy.broker import BrokerError
+from hopline_deploy.commands_read import SERVER_DEFAULT, Server, add_to
 from hopline_deploy.demo import launcher
 from hopline_deploy.server import Address, PortTakenError, choose, listen, serve, url
 from hopline_deploy.settings import Loaded, Role, SettingsError
@@ -148,9 +150,38 @@ def _migrate(store: Any, *, as_json: bool) -> None:
     finally:
         store.close()
     if as_json:
-        typer.echo(json.dumps({"applied": applied, "version": version}))
+        typer.echo(to_json({"applied": applied, "version": version}))
     else:
         typer.echo(f"schema version {version}: {', '.join(applied) or 'nothing to do'}")
+
+
+@app.command()
+def doctor(
+    *,
+    data: Data = None,
+    clickhouse: ClickHouse = None,
+    kafka: Kafka = None,
+    database: Database = None,
+    server: Server = SERVER_DEFAULT,
+    config: File = None,
+    json: Json = False,
+) -> None:
+    """Look at ports, store, broker, server and clock; one line of advice each. Ends with 1 when something is wrong."""
+    from hopline_deploy.doctor import examine
+
+    loaded = effective({"data": data, "clickhouse": clickhouse, "kafka": kafka, "database": database}, config)
+    _report(list(examine(loaded.settings, server)), as_json=json)
+
+
+def _report(findings: list[Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(to_json([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            advice = f"\n{'':<14}{finding.advice}" if finding.advice else ""
+            typer.echo(f"{'ok' if finding.ok else 'WRONG':<6}{finding.part:<8}{finding.says}{advice}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command("config")
@@ -163,7 +194,7 @@ def _print_settings(loaded: Loaded, *, as_json: bool) -> None:
     settings = loaded.settings
     rows = [(name, _hidden(name, getattr(settings, name)), loaded.origins[name]) for name, _, _ in table.table()]
     if as_json:
-        typer.echo(json.dumps({name: {"value": value, "origin": origin} for name, value, origin in rows}, indent=2))
+        typer.echo(to_json({name: {"value": value, "origin": origin} for name, value, origin in rows}, indent=2))
         return
     for name, value, origin in rows:
         typer.echo(f"{name:<14} {value!s:<32} {origin}")
@@ -205,3 +236,6 @@ def _serve(role: Role, loaded: Loaded) -> None:
         fail(error, 1)
     typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]))
     serve(application, sockets, shutdown_s=settings.shutdown_s, log_level="warning")
+
+
+add_to(app)

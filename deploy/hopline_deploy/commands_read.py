@@ -12,6 +12,7 @@ from hopline_deploy import terminal
 from hopline_deploy.remote import Remote, RemoteError
 
 SERVER_DEFAULT: Final = "http://127.0.0.1:9411"
+PIPE_COLUMNS: Final = 200
 
 Server = Annotated[str, typer.Option(envvar="HOPLINE_SERVER", help="Address of a running Hopline.")]
 Json = Annotated[bool, typer.Option("--json", help="The API's answer as it is.")]
@@ -32,7 +33,7 @@ def trace(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        Console().print(terminal.waterfall(answer))
+        _console().print(terminal.waterfall(answer))
 
 
 def search(
@@ -58,7 +59,7 @@ def search(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        Console().print(terminal.results(answer))
+        _console().print(terminal.results(answer))
     if not answer["traces"]:
         raise typer.Exit(1)
 
@@ -79,6 +80,11 @@ def export(
         sys.stdout.buffer.write(body)
     else:
         output.write_bytes(body)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for whole lines in a pipe or a file."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 
 
 def _fail(error: RemoteError) -> NoReturn:

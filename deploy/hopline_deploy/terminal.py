@@ -67,7 +67,9 @@ def results(answer: Answer) -> RenderableType:
     """The traces of a search, one per line."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("start", "trace", "entry", "time", "spans", "failed in"):
-        table.add_column(name, justify="right" if name in {"time", "spans"} else "left", no_wrap=True)
+        justify = "right" if name in {"time", "spans"} else "left"
+        # A shortened id cannot be copied.
+        table.add_column(name, justify=justify, no_wrap=True, min_width=32 if name == "trace" else None)
     for trace in answer["traces"]:
         failure = trace["failure"]
         table.add_row(

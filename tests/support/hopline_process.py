@@ -1,0 +1,60 @@
+"""The command ``hopline`` as a process, and the article's services in front of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hopline_deploy.ports import free_ports
+from support.process import Child, Children
+
+ARTICLE = {"A": ("B", "E"), "B": ("C",), "E": (), "C": ()}
+"""Service -> the services that it calls, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running ``hopline up``, ``collector`` or ``query``."""
+
+    child: Child
+    url: str
+
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        """The JSON of ``GET /api/v1/<path>``; an `AssertionError` with the body for any other status."""
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=15.0)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def hopline_up(children: Children, tmp_path: Path) -> Callable[..., Server]:
+    """``hopline_up("--kafka", address)`` starts everything in one process and waits until it is ready."""
+
+    def start(*flags: str, role: str = "up") -> Server:
+        chosen = [*flags] if "--data" in flags else [*flags, "--data", str(tmp_path / "hopline")]
+        otlp = [] if role == "query" else ["--otlp-port", "0"]
+        child = children.python("-m", "hopline_deploy", role, "--port", "0", *otlp, *chosen)
+        url = child.wait_for_text(f"Hopline {role}: ").split()[2]
+        child.wait_for_url(f"{url}/health/ready")
+        return Server(child, url)
+
+    return start
+
+
+def start_article(children: Children, endpoint: str) -> str:
+    """Start the article's four services; the address of A."""
+    ports = dict(zip(ARTICLE, free_ports(len(ARTICLE)), strict=True))
+    address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    script = Path(__file__).with_name("article.py")
+    started = [
+        children.python(
+            str(script), name, str(ports[name]), *(address[c] for c in callees), env={"HOPLINE_ENDPOINT": endpoint}
+        )
+        for name, callees in ARTICLE.items()
+    ]
+    for child, url in zip(started, address.values(), strict=True):
+        child.wait_for_url(f"{url}/health")
+    return address["A"]
