@@ -17,7 +17,7 @@ import networkx as nx
 
 NODE_WIDTH: Final = 168
 NODE_HEIGHT: Final = 68
-RANK_GAP: Final = 96
+RANK_GAP: Final = 112
 """Room between two ranks, for the figures on edges."""
 ROW_GAP: Final = 30
 DUMMY_HEIGHT: Final = 14

@@ -1,0 +1,544 @@
+"""Answers of a query service over a shop whose payments are failing."""
+
+from typing import Any
+
+from hopline_query.errors import NotFoundError
+from ui_support.tree import flat_of, panel_of, shop_tree, timeline_of
+
+NOW = 1_763_800_000_000_000
+TRACE_ID = "6921c0de0123456789abcdef01234567"
+SERVICES = ("gateway", "orders", "inventory", "payments", "users", "notify")
+
+
+def fresh(**changes: Any) -> dict[str, Any]:
+    return {
+        "state": "ok",
+        "now_us": NOW,
+        "complete_to_us": NOW - 4_000_000,
+        "behind_s": 4.0,
+        "newest_us": NOW - 4_000_000,
+        "dropping": [],
+        **changes,
+    }
+
+
+def span_of(answer: dict[str, Any], hours: float = 0.25) -> dict[str, Any]:
+    return {**answer, "from_us": NOW - int(hours * 3_600_000_000), "to_us": NOW, "freshness": fresh()}
+
+
+def figures(at: int, *, name: str = "", errors: int = 0, **changes: Any) -> dict[str, Any]:
+    calls = 75_690 // (at + 1)
+    return {
+        "service": name,
+        "operation": None,
+        "kind": None,
+        "instance": None,
+        "zone": None,
+        "caller": None,
+        "calls": calls,
+        "errors": errors,
+        "qps": calls / 900,
+        "success_rate": 1 - errors / calls,
+        "error_rate": errors / calls,
+        "avg_us": 48_210.5 / (at + 1),
+        "max_us": 2_902_100,
+        "p50_us": 31_000 // (at + 1),
+        "p75_us": 40_000,
+        "p90_us": 80_000,
+        "p95_us": 120_000 // (at + 1),
+        "p99_us": 402_000 // (at + 1),
+        "p999_us": 1_200_000 // (at + 1),
+        "apdex": 0.98,
+        "impact": round(0.45 / (at + 1), 3),
+        "sampled": calls,
+        "estimated": False,
+        "small_sample": calls < 13_000,
+        "last_seen_us": NOW,
+        "previous": {"qps": calls / 980, "avg_us": 30_000, "p99_us": 150_000 // (at + 1), "success_rate": 0.9999},
+        "spark": {
+            "slot_us": 30_000_000,
+            "start_us": NOW,
+            "qps": [((n * (at + 3)) % 7) + 4 for n in range(30)],
+            "error_rate": [],
+            "p99_us": [],
+        },
+        **changes,
+    }
+
+
+class ShopAnswers:
+    """Every method that the pages call; ``tree`` is the trace that every id but unknown ones leads to."""
+
+    def __init__(self, tree: list[dict[str, Any]] | None = None, *, hostile: str = "") -> None:
+        self.tree = tree or shop_tree()
+        self.hostile = hostile
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def _names(self) -> list[str]:
+        return [*SERVICES, self.hostile] if self.hostile else list(SERVICES)
+
+    def trace(self, trace_id: str, params: Any = None) -> dict[str, Any]:
+        params = dict(params or {})
+        self.asked.append(("trace", params))
+        if trace_id.startswith("0000"):
+            detail = {"trace_id": trace_id, "reason": "not_received", "created_us": NOW, "age_us": 1, "retention_us": 1}
+            raise NotFoundError("no such trace", field="trace_id", detail=detail)
+        shape = timeline_of if params.get("shape") == "timeline" else flat_of
+        return shape(self.tree, TRACE_ID, NOW, params, fresh())
+
+    def node(self, trace_id: str, key: str, params: Any = None) -> dict[str, Any]:
+        return panel_of(self.tree, TRACE_ID, NOW, key, self.hostile)
+
+    def statistics(self, trace_id: str, params: Any = None) -> dict[str, Any]:
+        groups = [
+            {
+                "value": name,
+                "count": 9 - at,
+                "errors": at % 2,
+                "total_us": 820_000 // (at + 1),
+                "avg_us": 90_000,
+                "min_us": 10,
+                "max_us": 820_000,
+                "self_us": 12_000,
+                "self_avg_us": 4_000,
+                "self_share": 0.5 / (at + 1),
+            }
+            for at, name in enumerate(self._names())
+        ]
+        return {"by": "service", "groups": groups}
+
+    def events(self, trace_id: str, params: Any = None) -> dict[str, Any]:
+        events = [
+            {
+                "ts_us": NOW + 1000 * n,
+                "offset_us": 1000 * n,
+                "key": "cache",
+                "value": "miss",
+                "node": "k1",
+                "service": "orders",
+                "name": "GET",
+            }
+            for n in range(5)
+        ]
+        return {"events": events, "truncated": False}
+
+    def compare(self, a: str, b: str) -> dict[str, Any]:
+        header = self.trace(TRACE_ID, {"shape": "timeline"})
+        rows = []
+        for at, node in enumerate(self.tree[:12]):
+            side = {
+                "key": node["key"],
+                "duration_us": node["duration"],
+                "self_us": 1,
+                "error": node["error"],
+                "count": 1,
+            }
+            other = None if at == 5 else {**side, "duration_us": node["duration"] + 5_000 - at * 1_000, "error": False}
+            delta = None if other is None else other["duration_us"] - side["duration_us"]
+            rows.append(
+                {
+                    "depth": node["depth"],
+                    "service": node["service"],
+                    "name": node["name"],
+                    "kind": "server",
+                    "ordinal": 0,
+                    "a": side,
+                    "b": other,
+                    "delta_us": delta,
+                    "status": "a" if other is None else "both",
+                }
+            )
+        return {"a": header, "b": header, "rows": rows}
+
+    def _summary(self, at: int) -> dict[str, Any]:
+        failed = at % 3 == 0
+        failure = {
+            "service": "payments",
+            "name": "charge",
+            "error_type": "Timeout",
+            "error_text": self.hostile or "bank did not answer within 800 ms",
+        }
+        return {
+            "trace_id": f"{0x6921C0DE - at:08x}{at:024x}",
+            "service": self.hostile or "gateway",
+            "name": "POST /checkout",
+            "action": "POST /checkout",
+            "start_us": NOW - at * 47_000_000,
+            "end_us": NOW,
+            "duration_us": 1_240_000 - at * 55_000,
+            "spans": 58 - at,
+            "errors": 2 if failed else 0,
+            "services": [
+                {"service": name, "spans": 9 - n, "errors": int(failed and n == 3)}
+                for n, name in enumerate(self._names())
+            ],
+            "uids": [self.hostile or f"u-47{at:02d}"],
+            "env": "prod",
+            "running": at == 1,
+            "incomplete": at == 4,
+            "root_received": at != 4,
+            "load_test": False,
+            "debug": False,
+            "weight": 1000,
+            "status": "504" if failed else "200",
+            "failure": failure if failed else None,
+            "matched": [],
+            "matched_total": 0,
+        }
+
+    def search(self, params: Any) -> dict[str, Any]:
+        self.asked.append(("search", dict(params)))
+        none = params.get("service") == "nobody"
+        traces = [] if none else [self._summary(at) for at in range(20)]
+        terms = (
+            [{"text": params["filter"], "key": "k", "op": "=", "value": "v", "negated": False}]
+            if params.get("filter")
+            else []
+        )
+        return span_of(
+            {
+                "traces": traces,
+                "count": len(traces) and 1312,
+                "count_exact": True,
+                "next_cursor": None if none else "eyJh",
+                "truncated": False,
+                "order_by": params.get("order_by", "newest"),
+                "as_of_us": NOW,
+                "terms": terms,
+                "took_ms": 34,
+            },
+            1,
+        )
+
+    def points(self, params: Any) -> dict[str, Any]:
+        points = [
+            {
+                "trace_id": f"{n:032x}",
+                "start_us": NOW - n * 18_000_000,
+                "duration_us": 20_000 + (n * 7919) % 1_200_000,
+                "errors": int(n % 11 == 0),
+                "spans": 4 + n % 40,
+                "service": "gateway",
+                "name": "POST /checkout",
+            }
+            for n in range(190)
+        ]
+        return span_of({"points": points, "truncated": False}, 1)
+
+    def user(self, uid: str, params: Any = None) -> dict[str, Any]:
+        found = not uid.startswith("nobody")
+        traces = [self._summary(at) for at in range(8)] if found else []
+        days = [
+            {
+                "day": f"2025-11-{15 + n}",
+                "day_us": NOW - (8 - n) * 86_400_000_000,
+                "traces": 4 + n * 3 % 11,
+                "errors": n % 3,
+            }
+            for n in range(8)
+        ]
+        return span_of(
+            {
+                "uid": uid,
+                "found": found,
+                "traces": traces,
+                "next_cursor": None,
+                "count": 40,
+                "count_exact": True,
+                "days": days if found else [],
+                "last_seen_us": NOW,
+                "first_seen_us": NOW,
+                "suggestions": [] if found else ["nobody-1"],
+                "sampled": False,
+                "sampling_note": None,
+            },
+            168,
+        )
+
+    def services(self, params: Any = None) -> dict[str, Any]:
+        return span_of(
+            {
+                "services": [
+                    {"service": name, "calls": 9, "errors": 0, "last_seen_us": NOW, "kind": "service"}
+                    for name in self._names()
+                ],
+                "truncated": False,
+            }
+        )
+
+    def operations(self, params: Any) -> dict[str, Any]:
+        return span_of(
+            {
+                "service": params["service"],
+                "operations": [
+                    {"name": "POST /checkout", "kind": "server", "calls": 1, "errors": 0, "last_seen_us": NOW}
+                ],
+                "truncated": False,
+            }
+        )
+
+    def instances(self, params: Any) -> dict[str, Any]:
+        one = {
+            "service": params["service"],
+            "instance": "h1:8012",
+            "host": "h1",
+            "zone": "sh-1",
+            "env": "prod",
+            "version": "1.4.2",
+            "first_seen_us": NOW,
+            "last_seen_us": NOW,
+            "calls": 100,
+            "errors": 1,
+            "qps": 1.2,
+            "success_rate": 0.99,
+            "avg_us": 40_000.0,
+            "p50_us": 30_000,
+            "p99_us": 90_000,
+        }
+        return span_of({"instances": [one, {**one, "instance": "h2:8012"}]})
+
+    def envs(self, params: Any = None) -> dict[str, Any]:
+        return {"envs": ["prod", "stage"]}
+
+    def stats(self, params: Any = None) -> dict[str, Any]:
+        params = dict(params or {})
+        names = [n for n in self._names() if params.get("service") in (None, n)]
+        if params.get("group") == "operation":
+            entries = [
+                figures(at, name=names[0], operation=op, kind="server")
+                for at, op in enumerate(("POST /checkout", "GET /cart", "GET /health"))
+            ]
+        else:
+            entries = [
+                figures(at, name=name, errors=1_200 if name == "payments" else at) for at, name in enumerate(names)
+            ]
+        return span_of(
+            {
+                "services": entries,
+                "total": figures(0, name="", errors=1_230),
+                "group": "service",
+                "view": "entry",
+                "apdex_t_us": 500_000,
+                "slot_s": 10,
+                "truncated": False,
+            }
+        )
+
+    def series(self, params: Any) -> dict[str, Any]:
+        times = [NOW - (60 - n) * 60_000_000 for n in range(60)]
+        wave = [40 + (n * 7) % 13 for n in range(60)]
+        one: dict[str, Any] = {
+            "service": params["service"],
+            "operation": None,
+            "calls": wave,
+            "qps": [v / 2 for v in wave],
+            "errors": [0] * 60,
+            "error_rate": [0.002 * (n % 5) for n in range(60)],
+        }
+        one |= {
+            name: [v * factor for v in wave]
+            for name, factor in (
+                ("avg_us", 800),
+                ("p50_us", 500),
+                ("p75_us", 700),
+                ("p90_us", 1500),
+                ("p95_us", 2200),
+                ("p99_us", 6000),
+                ("p999_us", 15000),
+                ("max_us", 20000),
+            )
+        }
+        one["p999_us"][20] = None
+        return span_of(
+            {
+                "step_us": 60_000_000,
+                "times": times,
+                "series": [one],
+                "versions": [{"service": params["service"], "version": "1.4.2", "first_seen_us": times[30]}],
+            },
+            1,
+        )
+
+    def heatmap(self, params: Any) -> dict[str, Any]:
+        edges = [0] + [round(1000 * 2**n) for n in range(12)]
+        cells = [
+            [c, r, max(1, 60 - abs(r - 5) * 12 + (c * 5) % 9), int(r > 8)]
+            for c in range(60)
+            for r in range(2, 11)
+            if (c + r) % 4
+        ]
+        return span_of(
+            {
+                "times": [NOW - (60 - n) * 60_000_000 for n in range(60)],
+                "edges_us": edges,
+                "cells": cells,
+                "max": 68,
+                "step_us": 60_000_000,
+            },
+            1,
+        )
+
+    def errors(self, params: Any = None) -> dict[str, Any]:
+        groups = [
+            ("payments", "charge", "Timeout", 812),
+            ("inventory", "reserve", "OutOfStock", 37),
+            (self.hostile or "notify", "mail", "", 3),
+        ]
+        return span_of(
+            {
+                "groups": [
+                    {
+                        "service": s,
+                        "operation": o,
+                        "error_type": e,
+                        "count": n,
+                        "first_seen_us": NOW,
+                        "last_seen_us": NOW,
+                        "newest_trace_id": TRACE_ID,
+                        "error_text": self.hostile or "no answer",
+                        "trend": None,
+                    }
+                    for s, o, e, n in groups
+                ],
+                "truncated": False,
+            }
+        )
+
+    def dependencies(self, params: Any = None) -> dict[str, Any]:
+        self.asked.append(("dependencies", dict(params or {})))
+        pairs = [
+            ("USER", "gateway"),
+            ("gateway", "orders"),
+            ("gateway", "users"),
+            ("orders", "inventory"),
+            ("orders", "payments"),
+            ("payments", "external:bank"),
+            ("orders", "mq:orders.placed"),
+            ("mq:orders.placed", "notify"),
+            ("inventory", "db:shop"),
+            ("users", "db:shop"),
+            ("users", "cache:redis"),
+            ("gateway", "inventory"),
+        ]
+        if self.hostile:
+            pairs.append(("gateway", self.hostile))
+        names = sorted({end for pair in pairs for end in pair} | {"reports"})
+        nodes = [
+            {
+                "name": n,
+                "label": n.split(":", 1)[-1] if ":" in n and not self.hostile else n,
+                "kind": kind_of(n),
+                "calls": 0 if n == "reports" else 1200,
+                "errors": 80 if n == "payments" else 3,
+                "qps_in": 84.1,
+                "qps_out": 120.0,
+                "error_rate": 0.066 if n == "payments" else 0.0025,
+                "success_rate": 0.9975,
+                "avg_us": 48_000.0,
+                "p50_us": 31_000,
+                "p90_us": 80_000,
+                "p99_us": 402_000,
+                "p999_us": 1_200_000,
+                "apdex": 0.93,
+                "slow": 60,
+                "instances": 2,
+                "entry": n == "gateway",
+                "hidden_neighbours": 0,
+            }
+            for n in names
+        ]
+        edges = [
+            {
+                "caller": a,
+                "callee": b,
+                "kind": "service",
+                "calls": 1200 * (at + 1),
+                "errors": 3,
+                "calls_per_s": 13.3 * (at + 1),
+                "error_rate": {"payments": 0.066, "external:bank": 0.02}.get(b, 0.002),
+                "avg_us": 48_000.0,
+                "p50_us": 1,
+                "p90_us": 1,
+                "p99_us": 402_000,
+                "p999_us": 1_200_000,
+                "max_us": 1,
+                "client": None,
+                "server": {"calls": 1200},
+                "network_us": 300.5,
+                "unreceived": 0,
+                "calls_per_trace_avg": None,
+                "calls_per_trace_max": None,
+                "last_seen_us": NOW,
+                "cross_zone": 0.25,
+                "loop": False,
+                "estimated": False,
+                "sampled": 1200,
+            }
+            for at, (a, b) in enumerate(pairs)
+        ]
+        focus = (params or {}).get("focus")
+        return span_of(
+            {
+                "nodes": nodes,
+                "edges": edges,
+                "hints": {"cycles": [], "groups": [], "longest_path": [], "fan_in": [], "fan_out": []},
+                "focus": focus,
+                "truncated": False,
+                "nodes_total": len(nodes),
+                "edges_total": len(edges),
+            }
+        )
+
+    def find(self, text: str) -> dict[str, Any]:
+        empty = {"kind": "user", "trace_id": None, "uid": None, "filter": None, "candidates": []}
+        if "=" in text:
+            return {**empty, "kind": "filter", "filter": text}
+        is_trace = len(text) in {16, 32} and all(c in "0123456789abcdef" for c in text)
+        return {**empty, "kind": "trace", "trace_id": text} if is_trace else {**empty, "uid": text}
+
+    def freshness(self) -> dict[str, Any]:
+        return fresh()
+
+    def range(self) -> dict[str, Any]:
+        return {"oldest_us": NOW - 86_400_000_000, "newest_us": NOW, "traces": 9, "empty": False}
+
+    def system(self) -> dict[str, Any]:
+        collector = {
+            "source": "kafka hopline.spans/0",
+            "end": 99_120,
+            "at_us": NOW,
+            "received": 1_000_000,
+            "stored": 999_990,
+            "rejected": 4,
+            "dead": 3,
+            "sampled_out": 0,
+            "duplicate": 3,
+        }
+        process = {
+            "service": "orders",
+            "instance": "h1:8012",
+            "at_us": NOW,
+            "recorded": 120_400,
+            "sent": 120_280,
+            "dropped": {"queue_full": 120},
+            "depth": 3,
+        }
+        tables = [
+            {"table": "spans", "rows": 999_990, "bytes": 81_200_000, "parts": 7},
+            {"table": "traces", "rows": 30_000, "bytes": 2_100_000, "parts": 3},
+        ]
+        return {
+            "collectors": [collector],
+            "processes": [process, {**process, "service": "users", "dropped": {}}],
+            "tables": tables,
+            "ingest_per_s": 1204.2,
+            "dead_letters": 3,
+            "version": "0.1.0",
+        }
+
+
+def kind_of(name: str) -> str:
+    if name == "USER":
+        return "user"
+    prefix = name.split(":", 1)[0]
+    return prefix if ":" in name and prefix in {"db", "mq", "cache", "external"} else "service"

@@ -1,0 +1,126 @@
+"""The trace page: waterfall, call tree, statistics, events, flame graph, map and JSON of one trace."""
+
+import json
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hopline_ui.frame import Frame, frame_of
+from hopline_ui.pages.flame import icicle
+from hopline_ui.pages.map import drawing
+from hopline_ui.pages.site import Site
+from hopline_ui.palette import colours
+from hopline_ui.service import Answer
+from hopline_ui.waterfall import waterfall_rows
+
+TABS: Final = ("waterfall", "calltree", "statistics", "events", "flame", "map", "json")
+FIRST_ROWS: Final = 300
+"""Rows that the server draws, so that a trace reads with scripts off and before they ran."""
+TABLE_ROWS: Final = 1_000
+JSON_LIMIT: Final = 400_000
+"""Characters of JSON shown in the page; the download has all."""
+DOWNLOADS: Final = ("json", "zipkin", "otlp", "chrome", "mermaid", "csv")
+GROUPINGS: Final = ("service", "name", "kind", "instance")
+
+
+def trace(site: Site, request: Request) -> Response:
+    """``/trace/{id}``: one tab of the trace; a pasted spelling of the id leads to its own address."""
+    frame = frame_of(request, "")
+    tab = frame.params.get("tab", "waterfall")
+    tab = tab if tab in TABS else "waterfall"
+    view = {key: value for key in ("adjust", "root") if (value := frame.params.get(key))}
+    trace_id = str(request.path_params["trace_id"])
+    answer, extra = _TABS[tab](site, frame, trace_id, view)
+    values = {
+        "section": "trace",
+        "ranged": False,
+        "tab": tab,
+        "tabs": TABS,
+        "trace": answer,
+        "palette": colours(entry["service"] for entry in answer["services"]),
+        "downloads": DOWNLOADS,
+        "asked_trace": answer["trace_id"],
+        **extra,
+    }
+    return site.page(request, frame, "trace.html", values)
+
+
+def node(site: Site, request: Request) -> Response:
+    """``/trace/{id}/node/{key}``: the side panel alone, for the waterfall's script."""
+    frame = frame_of(request, "")
+    panel = _panel(site, str(request.path_params["trace_id"]), str(request.path_params["key"]), frame.params)
+    return site.page(request, frame, "_node.html", {"panel": panel})
+
+
+def _panel(site: Site, trace_id: str, key: str, params: dict[str, str]) -> Answer:
+    adjust = {"adjust": params["adjust"]} if params.get("adjust") else {}
+    answer = site.service.node(trace_id, key, adjust)
+    return {**answer, "log_link": _log_link(site.settings.log_link, answer["trace_id"], answer["node"])}
+
+
+def _log_link(template: str, trace_id: str, found: Answer) -> str:
+    """The log store's address for a node; only known placeholders are filled."""
+    end = found["start_us"] + (found["duration_us"] or 0)
+    facts = {"trace_id": trace_id, "span_id": found["id"] or "", "start_us": found["start_us"], "end_us": end}
+    for name, value in facts.items():
+        template = template.replace("{" + name + "}", str(value))
+    return template
+
+
+def _waterfall(site: Site, frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    key = frame.params.get("span", "")
+    window = {"shape": "timeline", "limit": str(FIRST_ROWS), **view}
+    answer = site.service.trace(trace_id, {**window, "focus": key} if key else window)
+    panel = None
+    unknown = False
+    if key:
+        known = key in answer["columns"]["key"]
+        unknown = not known
+        panel = _panel(site, trace_id, key, frame.params) if known else None
+    rows = waterfall_rows(answer)
+    return answer, {"rows": rows, "panel": panel, "unknown_span": key if unknown else "", "timeline": answer}
+
+
+def _calltree(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    answer = site.service.trace(trace_id, {"shape": "flat", "limit": str(TABLE_ROWS), **view})
+    return answer, {"nodes": answer["nodes"]}
+
+
+def _statistics(site: Site, frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    by = frame.params.get("by", "service")
+    answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
+    return answer, {"statistics": site.service.statistics(trace_id, {"by": by}), "by": by, "groupings": GROUPINGS}
+
+
+def _events(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
+    return answer, {"events": site.service.events(trace_id)}
+
+
+def _flame(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    answer = site.service.trace(trace_id, {"shape": "timeline", **view})
+    return answer, {"flame": icicle(answer)}
+
+
+def _map(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
+    graph = site.service.dependencies({"trace_id": answer["trace_id"]})
+    return answer, {"graph": graph, "drawing": drawing(graph, site.settings)}
+
+
+def _json(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+    answer = site.service.trace(trace_id, {"shape": "tree", **view})
+    text = json.dumps(answer, ensure_ascii=False, indent=2)
+    return answer, {"json_text": text[:JSON_LIMIT], "json_cut": len(text) > JSON_LIMIT}
+
+
+_TABS: Final = {
+    "waterfall": _waterfall,
+    "calltree": _calltree,
+    "statistics": _statistics,
+    "events": _events,
+    "flame": _flame,
+    "map": _map,
+    "json": _json,
+}

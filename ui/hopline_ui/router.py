@@ -1,0 +1,95 @@
+"""The pages' routes."""
+
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hopline_query.errors import QueryError
+from hopline_ui.assets import Assets
+from hopline_ui.frame import frame_of
+from hopline_ui.pages import compare, home, leads, map, search, service, system, trace, user  # noqa: A004 -- the page is named so
+from hopline_ui.pages.site import Site
+from hopline_ui.render import Renderer
+from hopline_ui.security import HEADERS
+from hopline_ui.service import PageService
+from hopline_ui.settings import UiSettings
+
+Page = Callable[[Site, Request], Response]
+
+PAGES: Final[tuple[tuple[str, Page], ...]] = (
+    ("/", home.home),
+    ("/search", search.search),
+    ("/trace/{trace_id}", trace.trace),
+    ("/trace/{trace_id}/node/{key}", trace.node),
+    ("/compare", compare.compare),
+    ("/map", map.page),
+    ("/map.svg", map.svg),
+    ("/service/{name:path}", service.service),
+    ("/users", user.user),
+    ("/users/{uid:path}", user.user),
+    ("/system", system.system),
+    ("/go", leads.go),
+    ("/prefs", leads.prefs),
+    ("/zipkin/traces/{trace_id}", leads.zipkin_trace),
+    ("/zipkin/dependency", leads.zipkin_map),
+    ("/dependencies", leads.zipkin_map),
+    ("/zipkin", leads.zipkin_home),
+    ("/zipkin/", leads.zipkin_home),
+)
+
+
+def create_router(service: PageService, settings: UiSettings | None = None) -> APIRouter:
+    """Routes of all pages and their static files, over a query service.
+
+    Pages are synchronous, so the framework runs them in its thread pool and a
+    slow query holds up nobody else.
+    """
+    chosen = settings or UiSettings()
+    assets = Assets()
+    site = Site(service, Renderer(assets, chosen), chosen)
+    router = APIRouter()
+    for path, page in PAGES:
+        router.add_api_route(path, _endpoint(site, page), methods=["GET"], include_in_schema=False)
+    router.add_api_route("/static/{version}/{name:path}", _static(assets), methods=["GET"], include_in_schema=False)
+    return router
+
+
+def _endpoint(site: Site, page: Page) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        try:
+            return page(site, request)
+        except QueryError as error:
+            return _problem(site, request, error)
+
+    return endpoint
+
+
+def _problem(site: Site, request: Request, error: QueryError) -> Response:
+    """The page of a question that has no answer; the boxes keep what was asked."""
+    frame = frame_of(request, "")
+    values = {
+        "section": "",
+        "ranged": False,
+        "error": error,
+        "asked_trace": request.path_params.get("trace_id", ""),
+        "asked_uid": request.path_params.get("uid", ""),
+    }
+    return site.page(request, frame, "problem.html", values, status=error.status)
+
+
+def _static(assets: Assets) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        asset = assets.get(str(request.path_params["name"]))
+        if asset is None:
+            return Response("not found", 404, headers=HEADERS, media_type="text/plain")
+        current = request.path_params["version"] == assets.version
+        cache = "public, max-age=31536000, immutable" if current else "no-cache"
+        headers = {**HEADERS, "ETag": asset.etag, "Cache-Control": cache}
+        if request.headers.get("if-none-match") == asset.etag:
+            return Response(status_code=304, headers=headers)
+        return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+    return endpoint

@@ -1,0 +1,67 @@
+// What every page does: preferences without a reload, times in the reader's zone, menus, copy buttons.
+
+import { zoneName } from "./fmt.js";
+import { localTimes } from "./times.js";
+import { t } from "./words.js";
+
+const root = document.documentElement;
+const YEAR = 365 * 24 * 3600;
+
+function setCookie(name, value) {
+  document.cookie = `${name}=${value}; max-age=${YEAR}; path=${root.dataset.base || "/"}; samesite=lax`;
+}
+
+/** Say something to screen readers and, for a moment, beside the pointer's work. */
+export function say(text) {
+  const line = document.getElementById("say");
+  if (line) line.textContent = text;
+}
+
+function nameZone() {
+  const zone = document.getElementById("zone");
+  if (zone && root.dataset.zone === "local") zone.textContent = zoneName("local");
+}
+
+function wirePreferences() {
+  const zone = document.getElementById("zone");
+  zone?.addEventListener("click", (event) => {
+    event.preventDefault();
+    setCookie("hop_zone", root.dataset.zone === "local" ? "utc" : "local");
+    location.reload();
+  });
+}
+
+function wireMenus() {
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const menu = event.target.closest?.("details.menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}
+
+function wireCopies() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    event.preventDefault();
+    const text = [button.dataset.copy || new URL(button.dataset.copyLink, location.href).href];
+    if ("copyPage" in button.dataset) text.push(location.href);
+    await navigator.clipboard.writeText(text.join("\n"));
+    button.dataset.done = t("copied");
+    say(t("copied"));
+    setTimeout(() => delete button.dataset.done, 1500);
+  });
+}
+
+localTimes();
+nameZone();
+wirePreferences();
+wireMenus();
+wireCopies();

@@ -1,0 +1,9 @@
+// The page's words: those catalogue entries whose key begins with "js.".
+
+const element = globalThis.document?.getElementById("words");
+const words = element ? JSON.parse(element.textContent) : {};
+
+/** The text of `key` with its `{name}` placeholders filled. @param {string} key @param {Object<string, any>} [values] */
+export function t(key, values = {}) {
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
