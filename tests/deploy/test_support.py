@@ -106,6 +106,15 @@ def test_front_serves_the_http_client(client) -> None:
     assert client.query("SELECT n FROM t WHERE n > 10").result_rows == []
 
 
+def test_front_keeps_the_first_bytes_of_native_data(client) -> None:
+    """A block of ten columns begins with a byte that is a line feed: it belongs to the data."""
+    names = [f"c{number}" for number in range(10)]
+    columns = ", ".join(f"{name} UInt8" for name in names)
+    client.command(f"CREATE TABLE wide ({columns}) ENGINE = MergeTree ORDER BY c0")
+    client.insert("wide", [list(range(10))], column_names=names)
+    assert client.query("SELECT * FROM wide").result_rows == [tuple(range(10))]
+
+
 def test_front_knows_tokens(client) -> None:
     """C1: a block inserted twice under one token is stored once."""
     client.command(

@@ -47,7 +47,7 @@ RESERVED = frozenset(
 """Parameters of the transport: the engine does not know them as settings."""
 
 _FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
-_INSERT = re.compile(rb"\s*(INSERT\s+INTO\s.*?)\s+FORMAT\s+(\w+)\s*\n?", re.IGNORECASE | re.DOTALL)
+_INSERT = re.compile(rb"\s*(INSERT\s+INTO\s.*?)\s+FORMAT\s+(\w+) *\n", re.IGNORECASE | re.DOTALL)
 _CODE = re.compile(r"Code: (\d+)")
 
 
