@@ -34,6 +34,8 @@ SLICE: Final = 1_000
 LIBRARY: Final = "hopline-python"
 _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _FLUSH_POLL_S: Final = 0.05
+_CLOSE_GRACE_S: Final = 1.0
+"""What the sender thread may take beyond the timeout to let go of its transport."""
 
 _logger = logging.getLogger(__name__)
 
@@ -84,7 +86,7 @@ class Reporter:
                     self.drain_at_exit()
 
     def drain_at_exit(self) -> None:
-        """Close before every exit function registered so far, such as a Kafka producer's own."""
+        """Close before every exit function registered so far: a Kafka producer, made late, has its own."""
         atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)
 
@@ -133,15 +135,14 @@ class Reporter:
     def close(self, timeout: float) -> None:
         """Send the rest, open rows as unfinished copies, for up to ``timeout`` seconds; then stop."""
         atexit.unregister(self._at_exit)
-        deadline = monotonic() + timeout
+        self._deadline = monotonic() + timeout
         self._stopping = True
         thread = self._thread
         if thread is not None and thread.is_alive() and self._pid == os.getpid():
-            self._deadline = deadline
             self._wake.set()
-            thread.join(max(0.0, deadline - monotonic()))
-        if thread is None or not thread.is_alive():
-            self.transport.close(max(0.0, deadline - monotonic()))
+            thread.join(timeout + _CLOSE_GRACE_S)
+        elif thread is None:
+            self.transport.close(timeout)
 
     def _recorded_ever(self) -> int:
         # Reading an itertools.count without taking a number: its text is "count(next)".
@@ -177,6 +178,7 @@ class Reporter:
         copies = [self._copy(span) for span in self._open + self._open_sent if not span.end_ns]
         self._hand_over(Batch(self.process, copies, 0, self.report()))
         self.transport.flush(max(0.0, self._deadline - monotonic()))
+        self.transport.close(max(0.0, self._deadline - monotonic()))
         for done in self._flushes:
             done.set()
 
@@ -277,6 +279,8 @@ class Reporter:
             self.counts.add("dropped.transport_error", batch.counted)
             self.warner.warn(f"{len(batch.spans)} spans were lost: {type(error).__name__}: {error}")
         self._failures = 0
+        if not self._stopping:
+            self.drain_at_exit()
         return True
 
 

@@ -9,7 +9,6 @@ import importlib.util
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -41,8 +40,6 @@ class KafkaTransport:
         self._rows = config.batch_rows
         self._options = producer_options(config)
         self._counts = counts
-        self.on_producer: Callable[[], None] = lambda: None
-        """Called after a producer was made: it has registered an exit function of its own."""
         self._forget()
 
     def _forget(self) -> None:
@@ -96,11 +93,16 @@ class KafkaTransport:
 
     def _close(self, timeout: float) -> None:
         producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
-                producer.close(timeout=timeout)
-            except (KafkaError, OSError):  # undelivered records have told their callbacks
-                self._counts.add("kafka_close_errors")
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=timeout)
+        except (KafkaError, OSError):
+            # Undelivered records make close() give up half-way: its thread would go on, and
+            # its finaliser try again with a traceback on the application's stderr.
+            self._counts.add("kafka_close_errors")
+            producer._sender.force_close()  # noqa: SLF001 - there is no public way to let go
+            producer._closed = True  # noqa: SLF001 - as above
 
     def _ready(self) -> Any:
         """The producer, once the topic's partitions are known.
@@ -115,7 +117,6 @@ class KafkaTransport:
         try:
             if self._producer is None:
                 self._producer = KafkaProducer(**self._options)
-                self.on_producer()
             if monotonic() >= self._partitions_until:
                 self._partitions = len(self._producer.partitions_for(self._topic) or ())
                 self._partitions_until = monotonic() + _PARTITIONS_FOR_S

@@ -1,0 +1,170 @@
+import gzip
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import hopline
+from hopline import tracer as tracing
+from support import wait_until
+
+
+class Collector(ThreadingHTTPServer):
+    """Answers as told and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[tuple[dict[str, str], dict]] = []
+        self.answers: list[tuple[int, bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def rows(self) -> list[dict]:
+        return [row for _, body in self.requests for row in body["rows"]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Collector
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            raw = gzip.decompress(raw)
+        status, answer = (
+            self.server.answers.pop(0) if self.server.answers else (202, b'{"accepted": 1, "rejected": []}')
+        )
+        self.server.requests.append(({"path": self.path, **self.headers}, json.loads(raw)))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+@pytest.fixture
+def collector():
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def configured(collector):
+    before = tracing.activate(None)
+
+    def configure(**overrides):
+        hopline.configure(service="shop", **{"endpoint": collector.url, "batch_ms": 1, **overrides})
+
+    yield configure
+    hopline.shutdown(2)
+    tracing.activate(before)
+
+
+def test_rows_arrive_as_documented(configured, collector):
+    """S6: HTTP: process facts once, rows with the model's names, a batch id, a report."""
+    configured(zone="z1", token="s3cret")
+    with hopline.span("root"), hopline.span("call", kind="client", peer="stock") as call:
+        call.fail("Timeout", "late \ud800")
+    assert hopline.flush(5)
+    headers, body = collector.requests[0]
+    assert headers["path"] == "/api/v1/spans"
+    assert headers["Authorization"] == "Bearer s3cret"
+    assert len(headers["Hopline-Batch-Id"]) == 32
+    assert (body["process"]["service"], body["process"]["zone"]) == ("shop", "z1")
+    assert body["report"]["recorded"] == 2
+    row = next(row for row in collector.rows if row["name"] == "call")
+    assert (row["span_id"], row["kind"], row["peer"], row["error"]) == ("0.1", "client", "stock", True)
+    assert row["error_text"] == "late ?"
+    assert row["flags"] == {"sampled": True, "debug": False, "load_test": False}
+    assert hopline.counters()["sent"] == 2
+
+
+def test_pressure_is_tried_again_with_the_same_batch_id(configured, collector):
+    """S7: 503 and 429 keep the batch; the retry carries the same batch id, so nothing is stored twice."""
+    configured()
+    collector.answers = [(503, b""), (429, b"")]
+    with hopline.span("root"):
+        pass
+    wait_until(lambda: hopline.counters()["sent"] == 1)
+    assert len({headers["Hopline-Batch-Id"] for headers, _ in collector.requests[:3]}) == 1
+    assert hopline.counters()["dropped"] == {}
+
+
+def test_refusals_and_rejected_rows_are_counted(configured, collector):
+    """S5: 400 drops the batch, a rejected row counts as dropped."""
+    configured()
+    collector.answers = [(400, b"no"), (202, b'{"accepted": 0, "rejected": [{"index": 0, "reason": "x"}]}')]
+    for name in ("refused", "rejected"):
+        with hopline.span(name):
+            pass
+        assert hopline.flush(5)
+    assert hopline.counters()["dropped"] == {"refused": 1, "rejected": 1}
+
+
+def test_gzip_by_setting(configured, collector):
+    """S3: compression by setting."""
+    configured(compression="gzip")
+    for n in range(50):
+        with hopline.span(f"row {n}"):
+            pass
+    assert hopline.flush(5)
+    assert len(collector.rows) == 50
+
+
+def test_own_requests_are_not_traced(configured, collector):
+    """S1: the sender thread traces nothing of its own."""
+    hopline.install("urllib")
+    try:
+        configured()
+        with hopline.span("root"):
+            pass
+        assert hopline.flush(5)
+        assert hopline.flush(5)
+        assert [row["name"] for row in collector.rows] == ["root"]
+        assert all("traceparent" not in headers for headers, _ in collector.requests)
+    finally:
+        hopline.uninstall("urllib")
+
+
+def test_exit_sends_the_rest(collector):
+    """S5: atexit drains within its timeout; open rows go as unfinished copies."""
+    script = (
+        "import hopline\n"
+        f"hopline.configure(service='script', endpoint={collector.url!r}, batch_ms=10_000)\n"
+        "for n in range(3):\n"
+        "    with hopline.span(f'row {n}'): pass\n"
+        "hopline.span('open').__enter__()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    assert [(row["name"], row["duration_us"] is None) for row in collector.rows] == [
+        ("row 0", False),
+        ("row 1", False),
+        ("row 2", False),
+        ("open", True),
+    ]
+
+
+def test_exit_does_not_wait_for_a_dead_endpoint():
+    """S5, I10: a dead endpoint delays the exit by no more than the exit timeout, with one warning and no traceback."""
+    script = (
+        "import hopline\n"
+        "hopline.configure(service='script', endpoint='http://127.0.0.1:1', exit_timeout_s=0.3)\n"
+        "with hopline.span('row'): pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, timeout=20, capture_output=True, text=True)
+    assert done.stderr.count("\n") == 1
+    assert "cannot be sent" in done.stderr
