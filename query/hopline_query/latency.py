@@ -24,7 +24,7 @@ WEIGHT: Final = 1_000
 
 def bucket(duration_us: int) -> int:
     """The bucket of a duration, as the store's views count it."""
-    return math.floor(math.log(max(duration_us, 1)) / LOG_BASE)
+    return int(math.log(max(duration_us, 1)) / LOG_BASE)
 
 
 def bucket_bounds(index: int) -> tuple[int, int]:
@@ -34,7 +34,7 @@ def bucket_bounds(index: int) -> tuple[int, int]:
 
 def bucket_value(index: int) -> int:
     """The duration that stands for a bucket."""
-    return round(BASE ** (index + 0.5))
+    return round(float(BASE ** (index + 0.5)))
 
 
 @dataclass(slots=True)

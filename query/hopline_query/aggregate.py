@@ -1,0 +1,88 @@
+"""Figures straight from rows, by the very definitions of the store's views.
+
+The recount that the roll-ups must equal (D5), and the map of a single trace.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from hopline.model import CALL_KINDS, ENTRY_KINDS, LOAD_TEST, Row
+from hopline_query.latency import Figures
+from hopline_query.store.port import Edge, Scope
+
+K = TypeVar("K")
+
+USER = "USER"
+"""The node before entry services."""
+
+VIRTUAL = ("db", "mq", "cache", "external")
+"""Peer kinds that become nodes of their own, ``kind:name``."""
+
+
+def counts(row: Row) -> bool:
+    """True for a row that enters figures: a finished one."""
+    return row.duration_us is not None
+
+
+def is_entry(row: Row) -> bool:
+    """True where work enters a process: server, consumer, or no parent (L3)."""
+    return row.kind in ENTRY_KINDS or not row.parent_id
+
+
+def in_scope(row: Row, scope: Scope) -> bool:
+    """True for a row inside range, environment and load-test choice."""
+    loaded = bool(row.flags & LOAD_TEST)
+    wanted = scope.load_test == "true" or loaded == (scope.load_test == "only")
+    return wanted and scope.from_us <= row.start_us < scope.to_us and scope.env in {"", row.env}
+
+
+def edge_of(row: Row) -> tuple[str, str] | None:
+    """Caller and callee that a row tells of; None where an end is unknown, so no edge is invented (D3)."""
+    caller, callee = caller_node(row), callee_node(row)
+    return (caller, callee) if caller and callee and row.kind != "local" else None
+
+
+def caller_node(row: Row) -> str:
+    """Node key of who calls."""
+    if row.kind in CALL_KINDS:
+        return row.service
+    if row.kind == "consumer" and row.peer:
+        return f"mq:{row.peer}"
+    if row.caller_service:
+        return row.caller_service
+    return USER if row.kind == "server" and not row.parent_id else ""
+
+
+def callee_node(row: Row) -> str:
+    """Node key of who is called."""
+    if row.kind in ENTRY_KINDS:
+        return row.service
+    if not row.peer:
+        return ""
+    if row.kind == "producer":
+        return f"mq:{row.peer}"
+    return f"{row.peer_kind}:{row.peer}" if row.peer_kind in VIRTUAL else row.peer
+
+
+def group_rows(rows: Iterable[Row], key: Callable[[Row], K]) -> dict[K, Figures]:
+    """Figures of finished rows by ``key``."""
+    found: dict[K, Figures] = {}
+    for row in rows:
+        if row.duration_us is not None:
+            figures = found.setdefault(key(row), Figures())
+            figures.count(row.duration_us, row.weight, error=row.error, start_us=row.start_us)
+    return found
+
+
+def edges_of(rows: Iterable[Row]) -> list[Edge]:
+    """The edges that finished rows tell of, by pair and side, in order."""
+    found: dict[tuple[str, str, str], Edge] = {}
+    for row in rows:
+        pair = edge_of(row)
+        if pair is None or row.duration_us is None:
+            continue
+        edge = found.setdefault((*pair, row.kind), Edge(*pair, row.kind, Figures()))
+        edge.figures.count(row.duration_us, row.weight, error=row.error, start_us=row.start_us)
+        if row.caller_zone and row.zone and row.caller_zone != row.zone:
+            edge.cross_zone += row.weight
+    return [found[key] for key in sorted(found)]

@@ -1,0 +1,113 @@
+"""The dependency map of a range, of one trace, or of the traces of a search (D)."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from hopline.model import ENTRY_KINDS, Row
+from hopline_query.aggregate import edge_of, edges_of, group_rows, is_entry
+from hopline_query.answers.traces import read
+from hopline_query.copies import unite
+from hopline_query.latency import Figures
+from hopline_query.params import DAY_US, Params
+from hopline_query.store.port import Edge, FiguresQuery, Scope, SpanReader
+from hopline_query.topology import MapOptions, build_map
+
+KNOWN_US = 7 * DAY_US
+"""A service that reported within this time stays a service on the map."""
+
+TRACES = 100
+"""Traces that the map of a search is drawn from."""
+
+
+def dependencies(reader: SpanReader, params: Params) -> dict[str, Any]:
+    """Nodes, edges and hints (docs/api.md)."""
+    if params.text("trace_id"):
+        return _of_rows(_rows_of_trace(reader, params), params, {})
+    if params.text("uid") or params.text("filter"):
+        return _of_search(reader, params)
+    scope = params.scope(params.settings.figures_range_us)
+    edges, cut = reader.edges(scope)
+    entry, _, _ = reader.figures(FiguresQuery(cut))
+    everything, _, _ = reader.figures(FiguresQuery(cut, view="all", histogram=False))
+    services = {key[0]: Figures() for key, _ in everything} | {key[0]: value for (key, _), value in entry.items()}
+    instances = Counter(service for service, _, _ in reader.instances(cut, ""))
+    return _map(edges, services, cut, params, instances=instances, known=known_services(reader, params))
+
+
+def known_services(reader: SpanReader, params: Params) -> frozenset[str]:
+    """Services that reported within the last days."""
+    week = Scope(max(0, params.now_us - KNOWN_US), params.now_us, load_test="true")
+    found, _, _ = reader.figures(FiguresQuery(week, view="all", histogram=False))
+    return frozenset(key[0] for key, _ in found)
+
+
+def _rows_of_trace(reader: SpanReader, params: Params) -> list[Row]:
+    return unite(read(reader, params.text("trace_id"), params)[1])
+
+
+def _of_search(reader: SpanReader, params: Params) -> dict[str, Any]:
+    query = replace(params.search(), limit=TRACES)
+    found, total = reader.search(query)
+    rows = [row for summary in found for row in unite(reader.trace_rows(summary.trace_id, 10_000))]
+    return _of_rows(rows, params, {"traces": len(found), "traces_total": total}, query.scope)
+
+
+def _of_rows(rows: list[Row], params: Params, more: dict[str, Any], scope: Scope | None = None) -> dict[str, Any]:
+    """A map straight from rows; per-trace counts are exact here."""
+    if scope is None:
+        first = min(row.start_us for row in rows)
+        last = max(row.start_us + (row.duration_us or 0) for row in rows)
+        scope = Scope(first, max(last, first + 1))
+    services = {row.service: Figures() for row in rows}
+    services |= group_rows((row for row in rows if is_entry(row)), lambda row: row.service)
+    instances = Counter(service for service, _ in {(row.service, row.instance) for row in rows})
+    answer = _map(edges_of(rows), services, scope, params, instances=instances, known=frozenset(services))
+    _count_per_trace(answer["edges"], rows)
+    return answer | more
+
+
+def _count_per_trace(edges: list[dict[str, Any]], rows: list[Row]) -> None:
+    """Calls of each edge within one trace, told by the side that the edge counts."""
+    counts: dict[tuple[str, str, bool], Counter[str]] = {}
+    for row in rows:
+        pair = edge_of(row)
+        if pair is not None:
+            counts.setdefault((*pair, row.kind in ENTRY_KINDS), Counter())[row.trace_id] += 1
+    for edge in edges:
+        received = edge["server"]["sampled"] > 0
+        callee = edge["callee"] if received else edge["callee"].removeprefix("external:")
+        found = counts.get((edge["caller"], callee, received)) or counts.get((edge["caller"], edge["callee"], received))
+        if found:
+            edge["calls_per_trace_avg"] = round(found.total() / len(found), 2)
+            edge["calls_per_trace_max"] = max(found.values())
+
+
+def _map(
+    edges: list[Edge],
+    services: dict[str, Figures],
+    scope: Scope,
+    params: Params,
+    *,
+    instances: Counter[str],
+    known: frozenset[str],
+) -> dict[str, Any]:
+    hide = frozenset(part.strip() for part in params.text("hide").split(",") if part.strip())
+    options = MapOptions(
+        focus=params.text("focus"),
+        depth_in=params.number("depth_in", 2, 0, 20),
+        depth_out=params.number("depth_out", 2, 0, 20),
+        min_calls=params.number("min_calls", 0, 0, 10**12),
+        hide=hide,
+        self_calls=params.flag("self_calls") or not params.text("self_calls"),
+    )
+    answer = build_map(
+        edges,
+        services,
+        known=known,
+        instances=instances,
+        seconds=(scope.to_us - scope.from_us) / 1e6,
+        apdex_t_us=params.settings.apdex_t_us,
+        options=options,
+    )
+    return answer | {"from_us": scope.from_us, "to_us": scope.to_us}

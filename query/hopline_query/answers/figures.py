@@ -1,0 +1,220 @@
+"""Figures over a range: stats, series, error groups, heatmap (L)."""
+
+from dataclasses import replace
+from typing import Any
+
+from hopline_query.latency import PERMILLES, Figures, bucket_bounds, describe, histogram, percentiles, scaled
+from hopline_query.params import Params
+from hopline_query.store.port import GROUPS, FiguresQuery, Scope, SpanReader
+
+Grouped = dict[tuple[str, ...], Figures]
+
+ORDERS = (
+    *("impact", "calls", "qps", "errors", "error_rate", "avg_us", "max_us", "service", "operation"),
+    *PERMILLES,
+)
+"""What a stats answer can be ordered by."""
+
+NAMES = {"name": "operation"}
+"""Columns of the store whose name in the API differs."""
+
+MOST_SERIES = 50
+"""Lines of one chart."""
+
+
+def stats(reader: SpanReader, params: Params) -> dict[str, Any]:
+    """Figures of each group over the whole range."""
+    query = params.figures()
+    apdex_t = params.duration("apdex_t") or params.settings.apdex_t_us
+    found, scope, slot_us = _grouped(reader, query)
+    entries = _entries(found, query.group, scope, apdex_t)
+    compare = params.choice("compare", ("", "previous"), "")
+    total = sum_of(found)
+    totals = describe(total, _seconds(scope), apdex_t) | {"previous": None}
+    if compare:
+        width = scope.to_us - scope.from_us
+        before, before_scope, _ = _grouped(
+            reader, replace(query, scope=replace(scope, from_us=max(0, scope.from_us - width), to_us=scope.from_us))
+        )
+        previous = {key: describe(value, _seconds(before_scope), apdex_t) for key, value in before.items()}
+        for key, entry in entries.items():
+            entry["previous"] = previous.get(key)
+        totals["previous"] = describe(sum_of(before), _seconds(before_scope), apdex_t)
+    if params.flag("histogram"):
+        for key, entry in entries.items():
+            entry["histogram"] = histogram(found[key].hist)
+    ordered = _ordered(list(entries.values()), params)
+    limit = params.number("limit", 500, 1, 5_000)
+    points = params.number("spark", 0, 2, 120)
+    if points:
+        _add_sparks(reader, query, scope, points, entries)
+    return {
+        "services": ordered[:limit],
+        "total": totals,
+        "group": query.group,
+        "view": query.view,
+        "apdex_t_us": apdex_t,
+        "slot_s": slot_us // 1_000_000,
+        "truncated": len(ordered) > limit,
+        "from_us": scope.from_us,
+        "to_us": scope.to_us,
+    }
+
+
+def series(reader: SpanReader, params: Params) -> dict[str, Any]:
+    """Figures of each group slot by slot."""
+    base = params.figures()
+    step = params.step(base.scope)
+    found, scope, _ = reader.figures(replace(base, step_us=step))
+    times = list(range(scope.from_us, scope.to_us, step))
+    groups: dict[tuple[str, ...], dict[int, Figures]] = {}
+    for (key, start), value in found.items():
+        groups.setdefault(key, {})[start] = value
+    ranked = sorted(groups, key=lambda key: (-sum(v.calls for v in groups[key].values()), key))
+    limit = params.number("limit", 20, 1, MOST_SERIES)
+    return {
+        "step_us": step,
+        "times": times,
+        "series": [_series(key, groups[key], times, base, step) for key in ranked[:limit]],
+        "versions": versions(reader, base.scope, base.service),
+        "truncated": len(ranked) > limit,
+        "from_us": scope.from_us,
+        "to_us": scope.to_us,
+    }
+
+
+def versions(reader: SpanReader, scope: Scope, service: str) -> list[dict[str, Any]]:
+    """Where a version first appears within the range: the marks on a chart."""
+    first: dict[tuple[str, str], int] = {}
+    for (name, _, version), (seen, _) in reader.instances(scope, service).items():
+        if version:
+            first[name, version] = min(seen, first.get((name, version), seen))
+    services = {name for name, _ in first}
+    # The version that a service began with marks no change.
+    initial = {min((seen, v) for (n, v), seen in first.items() if n == name)[1] for name in services}
+    return [
+        {"service": name, "version": version, "first_seen_us": seen}
+        for (name, version), seen in sorted(first.items(), key=lambda item: (item[1], item[0]))
+        if scope.from_us <= seen < scope.to_us and version not in initial
+    ]
+
+
+def errors(reader: SpanReader, params: Params) -> dict[str, Any]:
+    """Failures grouped by service, operation and error type, most frequent first."""
+    scope = params.scope(params.settings.figures_range_us)
+    limit = params.number("limit", 100, 1, 1_000)
+    found, more = reader.errors(scope, params.text("service"), params.text("operation"), limit)
+    return {
+        "groups": [
+            {
+                "service": group.service,
+                "operation": group.operation,
+                "error_type": group.error_type,
+                "count": scaled(group.calls),
+                "first_seen_us": group.first_seen_us,
+                "last_seen_us": group.last_seen_us,
+                "newest_trace_id": group.newest_trace_id,
+                "error_text": group.error_text,
+                "trend": None,
+            }
+            for group in found
+        ],
+        "truncated": more,
+        "from_us": scope.from_us,
+        "to_us": scope.to_us,
+    }
+
+
+def heatmap(reader: SpanReader, params: Params) -> dict[str, Any]:
+    """Latency by time: cells whose rectangle can be searched for its traces (L5)."""
+    query = params.figures()
+    columns = params.number("columns", 60, 1, 240)
+    # Three log buckets to a row: 12 % a step, some sixty rows for the usual range of latencies.
+    joined = 3
+    cells: dict[tuple[int, int], list[int]] = {}
+    for cell in reader.heatmap(query, columns):
+        known = cells.setdefault((cell.column, cell.bucket // joined), [0, 0])
+        known[0] += cell.calls
+        known[1] += cell.errors
+    rows = sorted({row for _, row in cells})
+    low, high = (rows[0], rows[-1]) if rows else (0, -1)
+    width = query.scope.to_us - query.scope.from_us
+    step = -(-width // columns)
+    edges = [bucket_bounds(row * joined)[0] for row in range(low, high + 2)] if rows else []
+    if edges and low == 0:
+        edges[0] = 0
+    return {
+        "times": list(range(query.scope.from_us, query.scope.to_us, step)),
+        "step_us": step,
+        "edges_us": edges,
+        "cells": [[column, row - low, *counts] for (column, row), counts in sorted(cells.items())],
+        "max": max((counts[0] for counts in cells.values()), default=0),
+        "from_us": query.scope.from_us,
+        "to_us": query.scope.to_us,
+    }
+
+
+def sum_of(found: Grouped) -> Figures:
+    """All groups together."""
+    total = Figures()
+    for value in found.values():
+        total.add(value)
+    return total
+
+
+def _grouped(reader: SpanReader, query: FiguresQuery) -> tuple[Grouped, Scope, int]:
+    found, scope, slot_us = reader.figures(query)
+    return {key: value for (key, _), value in found.items()}, scope, slot_us
+
+
+def _entries(found: Grouped, group: str, scope: Scope, apdex_t: int) -> dict[tuple[str, ...], dict[str, Any]]:
+    whole = sum(value.duration_sum for value in found.values()) or 1
+    entries = {}
+    for key, value in sorted(found.items()):
+        entries[key] = {
+            **dict.fromkeys(("service", "operation", "kind", "instance", "host", "zone", "version", "caller")),
+            **{NAMES.get(name, name): text for name, text in zip(GROUPS[group], key, strict=True)},
+            **describe(value, _seconds(scope), apdex_t),
+            "impact": round(value.duration_sum / whole, 6),
+            "previous": None,
+            "spark": None,
+        }
+    return entries
+
+
+def _ordered(entries: list[dict[str, Any]], params: Params) -> list[dict[str, Any]]:
+    order_by = params.choice("order_by", ORDERS, "impact")
+    if order_by in {"service", "operation"}:
+        return sorted(entries, key=lambda e: e[order_by] or "")
+    return sorted(entries, key=lambda e: -(e[order_by] or 0))
+
+
+def _add_sparks(
+    reader: SpanReader, query: FiguresQuery, scope: Scope, points: int, entries: dict[tuple[str, ...], dict[str, Any]]
+) -> None:
+    least = 60_000_000 if query.group in {"instance", "zone", "caller"} else 10_000_000
+    step = max(least, -(-(scope.to_us - scope.from_us) // points // least) * least)
+    found, cut, _ = reader.figures(replace(query, scope=scope, step_us=step))
+    times = range(cut.from_us, cut.to_us, step)
+    for key, entry in entries.items():
+        values = [found.get((key, start)) for start in times]
+        entry["spark"] = {
+            "slot_us": step,
+            "start_us": cut.from_us,
+            "qps": [round(v.calls / 1_000 / (step / 1e6), 4) if v else 0 for v in values],
+            "error_rate": [round(v.errors / v.calls, 6) if v and v.calls else None for v in values],
+            "p99_us": [percentiles(v.hist, [990], v.duration_max)[0] if v else None for v in values],
+        }
+
+
+def _series(
+    key: tuple[str, ...], slots: dict[int, Figures], times: list[int], query: FiguresQuery, step: int
+) -> dict[str, Any]:
+    named = {NAMES.get(name, name): text for name, text in zip(GROUPS[query.group], key, strict=True)}
+    described = [describe(slots.get(start, Figures()), step / 1e6, 1) for start in times]
+    shown = ("calls", "qps", "errors", "error_rate", "avg_us", *PERMILLES, "max_us")
+    return {"operation": None, **named, **{name: [d[name] for d in described] for name in shown}}
+
+
+def _seconds(scope: Scope) -> float:
+    return (scope.to_us - scope.from_us) / 1e6

@@ -1,0 +1,189 @@
+"""One trace: tree, flat, timeline, a node, statistics, events; and why a trace is not there (Q1)."""
+
+from typing import Any
+
+from hopline.model import Row
+from hopline_query import shapes
+from hopline_query.errors import BadRequestError, NotFoundError
+from hopline_query.ids import candidates, created_us
+from hopline_query.node import Node, Tree
+from hopline_query.params import Params, QuerySettings
+from hopline_query.store.port import SpanReader
+from hopline_query.tree import build_tree
+
+ARRIVING_US = 60_000_000
+"""A trace made less than this ago may still be on its way."""
+
+
+def load(reader: SpanReader, text: str, params: Params, instrumented: frozenset[str]) -> Tree:
+    """The tree of a trace, under any spelling of its id.
+
+    Raises :class:`NotFoundError` that says what the id tells, :class:`BadRequestError` for no id.
+    """
+    trace_id, rows = read(reader, text, params)
+    tree = build_tree(
+        rows,
+        now_us=params.now_us,
+        adjust=params.flag("adjust"),
+        limit=params.settings.trace_rows,
+        skew_cap_us=params.settings.skew_cap_us,
+        instrumented=instrumented,
+    )
+    tree.trace_id = trace_id
+    return tree
+
+
+def read(reader: SpanReader, text: str, params: Params) -> tuple[str, list[Row]]:
+    """The id under which a trace is stored, and its rows."""
+    known = candidates(text)
+    if not known:
+        raise BadRequestError("not a trace id, traceparent, b3 value or trace URL", field="trace_id", column=1)
+    for trace_id in known:
+        rows = reader.trace_rows(trace_id, params.settings.trace_rows + 1)
+        if rows:
+            return trace_id, rows
+    raise missing(known[0], params.now_us, params.settings)
+
+
+def missing(trace_id: str, now_us: int, settings: QuerySettings) -> NotFoundError:
+    """Why nothing is stored under an id, as far as the id tells."""
+    made = created_us(trace_id)
+    age = now_us - made if made is not None else None
+    if age is None:
+        reason, message = "unknown", "no row of this trace was received"
+    elif age < -ARRIVING_US:
+        reason, message = "future", f"the id says that it will be made in {ago(-age)}: no id of ours"
+    elif age < ARRIVING_US:
+        reason, message = "arriving", f"made {ago(max(age, 0))} ago: its rows may still be arriving"
+    elif age > settings.retention_us:
+        kept = ago(settings.retention_us)
+        reason, message = "expired", f"made {ago(age)} ago, and traces are kept for {kept}"
+    else:
+        reason, message = "not_received", f"made {ago(age)} ago, but no row came: it was not sampled, or was lost"
+    detail = {"trace_id": trace_id, "reason": reason, "created_us": made, "age_us": age}
+    return NotFoundError(message, field="trace_id", detail=detail | {"retention_us": settings.retention_us})
+
+
+def ago(microseconds: int) -> str:
+    """A duration in words: 4 s, 12 days."""
+    seconds = microseconds // 1_000_000
+    for length, one, many in ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min")):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {one if count == 1 else many}"
+    return f"{seconds} s"
+
+
+def trace(reader: SpanReader, tree: Tree, params: Params) -> dict[str, Any]:
+    """The answer in the shape that was asked for."""
+    shape = params.choice("shape", ("tree", "flat", "timeline"), "tree")
+    root, focus = _named(tree, params, "root"), _named(tree, params, "focus")
+    if shape == "tree":
+        answer = shapes.tree_json(tree, root)
+    else:
+        make = shapes.flat_json if shape == "flat" else shapes.timeline_json
+        limit = params.number("limit", 0, 1, 10**6) or None
+        answer = make(tree, root, params.number("offset", 0, 0, 10**9), limit, focus)
+    answer["linked_from"] = reader.linked_from(tree.trace_id)
+    return answer
+
+
+def node(tree: Tree, key: str) -> dict[str, Any]:
+    """What the side panel shows of one node."""
+    found = tree.find(key)
+    if found is None:
+        raise NotFoundError("this trace has no such span", field="key")
+    siblings = found.parent.children if found.parent else tree.roots
+    return {
+        "trace_id": tree.trace_id,
+        "node": shapes.indexed_json(found, tree),
+        "siblings": {"index": next(i for i, n in enumerate(siblings) if n is found), "count": len(siblings)},
+        "parent": found.parent.key if found.parent else None,
+        "children": [_child(child, tree) for child in found.children],
+        "annotations": _annotations(found, tree),
+        "tags": _tags(found),
+        "percentile": None,
+    }
+
+
+def statistics(tree: Tree, by: str) -> dict[str, Any]:
+    """Nodes grouped by service, name or a tag: counts, times, self times."""
+    groups: dict[str, list[Node]] = {}
+    for item in tree.nodes:
+        if item.inner is not None:
+            groups.setdefault(_group(item, by), []).append(item)
+    whole = sum(item.self_us for item in tree.nodes) or 1
+    found = [_statistics(value, nodes, whole) for value, nodes in groups.items()]
+    found.sort(key=lambda g: (-g["self_us"], g["value"]))
+    return {"trace_id": tree.trace_id, "by": by, "groups": found}
+
+
+def events(tree: Tree, limit: int) -> dict[str, Any]:
+    """Every annotation of the trace in time order."""
+    found = sorted(
+        (
+            {**note, "node": item.key, "service": row.service, "name": row.name}
+            for item in tree.nodes
+            for row in item.rows
+            for note in _notes(row, tree)
+        ),
+        key=lambda e: (e["ts_us"], e["node"], e["key"], e["value"]),
+    )
+    return {"trace_id": tree.trace_id, "events": found[:limit], "truncated": len(found) > limit}
+
+
+def _named(tree: Tree, params: Params, field: str) -> Node | None:
+    key = params.text(field)
+    if not key:
+        return None
+    found = tree.find(key)
+    if found is None:
+        raise NotFoundError("this trace has no such span", field=field)
+    return found
+
+
+def _child(child: Node, tree: Tree) -> dict[str, Any]:
+    value = shapes.node_json(child, tree)
+    return {name: value[name] for name in ("key", "span_id", "service", "name", "duration_us", "error", "placeholder")}
+
+
+def _annotations(found: Node, tree: Tree) -> list[dict[str, Any]]:
+    notes = [note | {"side": row.kind} for row in found.rows for note in _notes(row, tree)]
+    return sorted(notes, key=lambda n: (n["ts_us"], n["key"], n["value"]))
+
+
+def _notes(row: Row, tree: Tree) -> list[dict[str, Any]]:
+    return [{"ts_us": ts, "offset_us": ts - tree.start_us, "key": k, "value": v} for ts, k, v in row.annotations]
+
+
+def _tags(found: Node) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "value": value, "side": row.kind, "indexed": indexed}
+        for row in found.rows
+        for values, indexed in ((row.tags, True), (row.attrs, False))
+        for key, value in sorted(values.items())
+    ]
+
+
+def _group(item: Node, by: str) -> str:
+    assert item.inner is not None
+    if by in {"service", "name", "kind", "instance", "zone"}:
+        return str(getattr(item.inner, by))
+    return next((v[by] for row in item.rows for v in (row.tags, row.attrs) if by in v), "")
+
+
+def _statistics(value: str, nodes: list[Node], whole: int) -> dict[str, Any]:
+    times = [item.end - item.start for item in nodes]
+    own = sum(item.self_us for item in nodes)
+    return {
+        "value": value,
+        "count": len(nodes),
+        "errors": sum(item.error for item in nodes),
+        "total_us": sum(times),
+        "avg_us": round(sum(times) / len(times), 1),
+        "min_us": min(times),
+        "max_us": max(times),
+        "self_us": own,
+        "self_avg_us": round(own / len(times), 1),
+        "self_share": round(own / whole, 6),
+    }

@@ -1,0 +1,5 @@
+"""HTTP front of the query service."""
+
+from hopline_query.api.native import create_router
+
+__all__ = ["create_router"]

@@ -1,0 +1,146 @@
+"""OpenAPI descriptions of the native endpoints: summary, parameters, failures."""
+
+from typing import Any
+
+from hopline_query.answers.figures import ORDERS as STATS_ORDERS
+from hopline_query.params import STEPS
+from hopline_query.store.port import GROUPS, ORDERS, VIEWS
+
+Described = dict[str, Any]
+
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "field", "column", "detail"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "field": {"type": ["string", "null"]},
+                "column": {"type": ["integer", "null"]},
+                "detail": {"type": ["object", "null"]},
+            },
+        }
+    },
+}
+
+PARAMETERS: dict[str, tuple[str, Described]] = {
+    "from": ("begin of the range: microseconds, RFC 3339 or now-15m", {}),
+    "to": ("end of the range", {}),
+    "env": ("deployment environment", {}),
+    "load_test": ("true: include load tests; only: nothing else", {"enum": ["true", "false", "only"]}),
+    "uid": ("user id, exact", {}),
+    "service": ("service", {}),
+    "operation": ("operation of the service", {}),
+    "caller": ("caller, a node key of the map", {}),
+    "callee": ("callee, a node key of the map", {}),
+    "instance": ("instance", {}),
+    "kind": ("kind of the rows", {"enum": ["local", "client", "server", "producer", "consumer"]}),
+    "error_type": ("error type of a row", {}),
+    "filter": ("key=value AND key>=5 OR NOT key ~ 're'", {}),
+    "errors": ("only traces with a failing row", {"type": "boolean"}),
+    "unfinished": ("only traces with unfinished rows", {"type": "boolean"}),
+    "min_duration": ("least duration of the trace, e.g. 250ms", {}),
+    "max_duration": ("greatest duration of the trace", {}),
+    "min_span_duration": ("least duration of a row", {}),
+    "max_span_duration": ("greatest duration of a row", {}),
+    "min_spans": ("least number of rows", {"type": "integer", "minimum": 0}),
+    "order_by": ("order over all matches", {"enum": list(ORDERS)}),
+    "limit": ("how many; larger values are cut to the most that is allowed", {"type": "integer", "minimum": 1}),
+    "cursor": ("next_cursor of the page before", {}),
+    "shape": ("shape of the answer", {"enum": ["tree", "flat", "timeline"]}),
+    "adjust": ("move clock-skewed subtrees", {"type": "boolean"}),
+    "root": ("node key: that subtree only", {}),
+    "focus": ("node key that the window, or the map, is about", {}),
+    "offset": ("begin of the window over the nodes", {"type": "integer", "minimum": 0}),
+    "by": ("service, name, kind, instance, zone, or a tag key", {}),
+    "view": ("which rows count", {"enum": list(VIEWS)}),
+    "group": ("what one entry is", {"enum": list(GROUPS)}),
+    "compare": ("also the period before", {"enum": ["previous"]}),
+    "spark": ("add sparklines of about so many points", {"type": "integer", "minimum": 2}),
+    "histogram": ("add the histogram", {"type": "boolean"}),
+    "apdex_t": ("Apdex limit, e.g. 500ms", {}),
+    "step": (f"length of a slot: {', '.join(STEPS)}, or any multiple of 10s", {}),
+    "columns": ("columns of the heatmap", {"type": "integer", "minimum": 1}),
+    "depth_in": ("calls up from the focus", {"type": "integer", "minimum": 0}),
+    "depth_out": ("calls down from the focus", {"type": "integer", "minimum": 0}),
+    "min_calls": ("least calls of an edge", {"type": "integer", "minimum": 0}),
+    "hide": ("comma list of node kinds: db, mq, cache, external, user", {}),
+    "self_calls": ("false leaves loops out", {"type": "boolean"}),
+    "trace_id": ("the map of one trace", {}),
+    "q": ("typed text", {}),
+}
+
+FAILURES = {
+    400: "cannot be understood",
+    429: "too many questions at once",
+    503: "the store does not answer",
+    504: "took too long",
+}
+
+RANGE_PARAMETERS = "from to env load_test"
+SEARCHED = (
+    f"uid service operation caller callee instance error_type filter errors unfinished min_duration max_duration"
+    f" min_span_duration max_span_duration min_spans order_by limit cursor {RANGE_PARAMETERS}"
+)
+
+
+def _described(summary: str, names: str = "", *, missing: bool = False, orders: tuple[str, ...] = ORDERS) -> Described:
+    parameters = []
+    for name in names.split():
+        text, schema = PARAMETERS[name]
+        schema = {"enum": list(orders)} if name == "order_by" else schema
+        whole = {"type": "string", **schema}
+        parameters.append({"name": name, "in": "query", "required": False, "description": text, "schema": whole})
+    failures = {
+        400: "cannot be understood",
+        429: "too many questions at once",
+        503: "the store is away",
+        504: "took too long",
+    }
+    if missing:
+        failures[404] = "nothing under this name; detail says what the id tells"
+    content = {"application/json": {"schema": ERROR}}
+    return {
+        "summary": summary,
+        "openapi_extra": {"parameters": parameters} if parameters else None,
+        "responses": {code: {"description": text, "content": content} for code, text in sorted(failures.items())},
+    }
+
+
+SEARCH = _described("Search traces", SEARCHED)
+POINTS = _described("The same search for a scatter", SEARCHED)
+TRACE = _described("One trace", "shape adjust root offset limit focus", missing=True)
+NODE = _described("One node of a trace", "adjust", missing=True)
+STATISTICS = _described("Nodes of a trace, grouped", "by", missing=True)
+EVENTS = _described("Annotations of a trace in time order", "limit", missing=True)
+USER = _described("Traces of a user", f"errors filter limit cursor {RANGE_PARAMETERS}")
+USER_BY_PARAMETER = _described("Traces of a user", f"uid errors filter limit cursor {RANGE_PARAMETERS}")
+STATS = _described(
+    "Rates, errors and latency over a range",
+    f"service operation kind view group compare spark histogram apdex_t order_by limit {RANGE_PARAMETERS}",
+    orders=STATS_ORDERS,
+)
+SERIES = _described(
+    "Rates, errors and latency by slot", f"service operation kind view group step limit {RANGE_PARAMETERS}"
+)
+ERRORS = _described("Error groups", f"service operation limit {RANGE_PARAMETERS}")
+HEATMAP = _described("Latency by time", f"service operation view columns {RANGE_PARAMETERS}")
+DEPENDENCIES = _described(
+    "The dependency map",
+    f"focus depth_in depth_out min_calls hide self_calls trace_id uid filter {RANGE_PARAMETERS}",
+    missing=True,
+)
+SERVICES = _described("Services", f"q limit {RANGE_PARAMETERS}")
+OPERATIONS = _described("Operations", f"service q limit {RANGE_PARAMETERS}")
+PEERS = _described("What a service calls", f"service q limit {RANGE_PARAMETERS}")
+INSTANCES = _described("Processes", f"service {RANGE_PARAMETERS}")
+TAGS = _described("Tag keys", "q limit from to")
+TAG_VALUES = _described("Values of a tag", "q limit from to")
+ENVS = _described("Environments", "from to")
+FIND = _described("What a pasted text names")
+RANGE = _described("The widest range with data")
+FRESHNESS = _described("How fresh the answers are")
+SYSTEM = _described("Collectors, processes, storage")

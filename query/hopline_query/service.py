@@ -1,0 +1,200 @@
+"""The one thing that answers: used by the HTTP API, the pages and the command line alike."""
+
+import threading
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any
+
+from hopline_query.answers import dependencies, figures, lists, names, state, traces
+from hopline_query.errors import BadRequestError, NotFoundError
+from hopline_query.ids import find
+from hopline_query.node import Tree
+from hopline_query.params import Params, QuerySettings, system_clock
+from hopline_query.store.port import SpanReader
+
+Json = dict[str, Any]
+Values = Mapping[str, str]
+NOTHING: Values = MappingProxyType({})
+
+FRESH_US = 1_000_000
+"""How long a freshness block is reused: one page asks several questions."""
+
+KNOWN_US = 60_000_000
+"""How long the names of reporting services are reused."""
+
+MOST_IDS = 50
+"""Traces in one answer by ids."""
+
+
+class QueryService:
+    """Answers questions about what is stored, as JSON-ready dicts (docs/api.md).
+
+    Synchronous and safe for use from many threads. ``params`` are the parameters of the
+    URL, text to text. Every method raises :class:`hopline_query.errors.QueryError`.
+
+    ``clock`` gives microseconds since the epoch; ``lag_us`` tells how far a collector in
+    this process is behind, where there is one.
+    """
+
+    def __init__(
+        self,
+        reader: SpanReader,
+        *,
+        clock: Callable[[], int] = system_clock,
+        settings: QuerySettings | None = None,
+        lag_us: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self.settings = settings or QuerySettings()
+        self._reader = reader
+        self._clock = clock
+        self._lag_us = lag_us
+        self._lock = threading.Lock()
+        self._fresh: tuple[int, Json] | None = None
+        self._known: tuple[int, frozenset[str]] | None = None
+
+    def trace(self, trace_id: str, params: Values = NOTHING) -> Json:
+        """One trace as tree, flat list or timeline."""
+        read = self._params(params)
+        return self._with_freshness(traces.trace(self._reader, self._tree(trace_id, read), read))
+
+    def traces(self, ids: str, params: Values = NOTHING) -> Json:
+        """Several traces by comma-separated ids, and the ids that were not found."""
+        wanted = list(dict.fromkeys(part.strip() for part in ids.split(",") if part.strip()))
+        if not 0 < len(wanted) <= MOST_IDS:
+            raise BadRequestError(f"give 1 to {MOST_IDS} ids", field="ids", column=1)
+        found: list[Json] = []
+        lost: list[Json] = []
+        read = self._params(params)
+        for one in wanted:
+            try:
+                found.append(traces.trace(self._reader, self._tree(one, read), read))
+            except NotFoundError as error:
+                lost.append({"asked": one, "message": error.message, **(error.detail or {})})
+        return self._with_freshness({"traces": found, "not_found": lost})
+
+    def node(self, trace_id: str, key: str, params: Values = NOTHING) -> Json:
+        """One node with all that the side panel shows."""
+        return self._with_freshness(traces.node(self._tree(trace_id, self._params(params)), key))
+
+    def statistics(self, trace_id: str, params: Values = NOTHING) -> Json:
+        """The nodes of a trace grouped by service, name or a tag."""
+        read = self._params(params)
+        return self._with_freshness(traces.statistics(self._tree(trace_id, read), read.text("by", "service")))
+
+    def events(self, trace_id: str, params: Values = NOTHING) -> Json:
+        """All annotations of a trace in time order."""
+        read = self._params(params)
+        limit = read.number("limit", 10_000, 1, 100_000)
+        return self._with_freshness(traces.events(self._tree(trace_id, read), limit))
+
+    def search(self, params: Values) -> Json:
+        """A page of traces."""
+        return self._timed(lists.search, params)
+
+    def points(self, params: Values) -> Json:
+        """The same search for a scatter."""
+        return self._timed(lists.points, params)
+
+    def user(self, uid: str, params: Values = NOTHING) -> Json:
+        """A user's traces and days."""
+        return self._timed(lambda reader, read: lists.user(reader, uid, read), params)
+
+    def services(self, params: Values = NOTHING) -> Json:
+        """Services that reported."""
+        return self._timed(names.services, params)
+
+    def operations(self, params: Values = NOTHING) -> Json:
+        """Operations of a service."""
+        return self._timed(names.operations, params)
+
+    def peers(self, params: Values) -> Json:
+        """What a service calls."""
+        return self._timed(names.peers, params)
+
+    def instances(self, params: Values = NOTHING) -> Json:
+        """Processes of a service."""
+        return self._timed(names.instances, params)
+
+    def tag_keys(self, params: Values = NOTHING) -> Json:
+        """Indexed tag keys."""
+        return self._timed(names.tag_keys, params)
+
+    def tag_values(self, key: str, params: Values = NOTHING) -> Json:
+        """Values of a tag."""
+        return self._timed(lambda reader, read: names.tag_values(reader, key, read), params)
+
+    def envs(self, params: Values = NOTHING) -> Json:
+        """Deployment environments."""
+        return self._timed(names.envs, params)
+
+    def stats(self, params: Values = NOTHING) -> Json:
+        """Figures over a range."""
+        return self._timed(figures.stats, params)
+
+    def series(self, params: Values) -> Json:
+        """Figures slot by slot."""
+        return self._timed(figures.series, params)
+
+    def errors(self, params: Values = NOTHING) -> Json:
+        """Error groups."""
+        return self._timed(figures.errors, params)
+
+    def heatmap(self, params: Values) -> Json:
+        """Latency by time."""
+        return self._timed(figures.heatmap, params)
+
+    def dependencies(self, params: Values = NOTHING) -> Json:
+        """The dependency map."""
+        return self._timed(dependencies.dependencies, params)
+
+    def find(self, text: str) -> Json:
+        """What a pasted text names."""
+        found = find(text)
+        answer: Json = {"kind": found.kind, "trace_id": None, "uid": None, "filter": None, "candidates": []}
+        field = {"trace": "trace_id", "user": "uid", "filter": "filter"}.get(found.kind)
+        return answer | ({field: found.value} if field else {})
+
+    def range(self) -> Json:
+        """The widest range with data."""
+        return state.extent(self._reader)
+
+    def system(self) -> Json:
+        """Accounts, processes, sizes, version."""
+        return self._with_freshness(state.system(self._reader, self._clock(), metadata.version("hopline")))
+
+    def freshness(self) -> Json:
+        """How fresh the answers are."""
+        now = self._clock()
+        with self._lock:
+            known = self._fresh
+        if known is None or not 0 <= now - known[0] < FRESH_US:
+            known = (now, state.freshness(self._reader, now, self._lag_us()))
+            with self._lock:
+                self._fresh = known
+        return known[1]
+
+    def _params(self, values: Values) -> Params:
+        return Params(values, self._clock(), self.settings)
+
+    def _tree(self, trace_id: str, params: Params) -> Tree:
+        return traces.load(self._reader, trace_id, params, self._instrumented(params))
+
+    def _instrumented(self, params: Params) -> frozenset[str]:
+        with self._lock:
+            known = self._known
+        if known is None or not 0 <= params.now_us - known[0] < KNOWN_US:
+            known = (params.now_us, dependencies.known_services(self._reader, params))
+            with self._lock:
+                self._known = known
+        return known[1]
+
+    def _timed(self, answer: Callable[[SpanReader, Params], Json], values: Values) -> Json:
+        params = self._params(values)
+        result = answer(self._reader, params)
+        result["took_ms"] = max(0, (self._clock() - params.now_us) // 1_000)
+        return self._with_freshness(result)
+
+    def _with_freshness(self, answer: Json) -> Json:
+        answer["freshness"] = self.freshness()
+        return answer

@@ -1,0 +1,139 @@
+"""The store behind the port: ClickHouse, embedded or by URL."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hopline.model import Row
+from hopline_collector.store.clickhouse import ClickHouse
+from hopline_query.ids import created_us
+from hopline_query.latency import Figures
+from hopline_query.store import figures, trace_search
+from hopline_query.store.asking import Asker
+from hopline_query.store.port import (
+    SPREAD_US,
+    Cell,
+    Details,
+    Edge,
+    ErrorGroup,
+    FiguresQuery,
+    Report,
+    Scope,
+    SearchQuery,
+    Summary,
+)
+from hopline_query.store.rows import hex16, row_of
+
+ACCOUNT = (
+    *("source", "topic", "partition", "end", "at_us", "received", "stored"),
+    *("dead", "sampled_out", "duplicate", "rejected", "gaps"),
+)
+"""Columns of store/sql/ledger.sql."""
+
+DAY_US = 86_400_000_000
+FOREVER_US = 253_402_300_799_999_999
+
+
+class ClickHouseReader:
+    """Reads one database of ClickHouse; see :class:`hopline_query.store.port.SpanReader`."""
+
+    def __init__(self, store: ClickHouse) -> None:
+        self._ask = Asker(store)
+
+    def trace_rows(self, trace_id: str, limit: int) -> list[Row]:
+        """Rows by id: the hint first, so that only this trace's granules are read (W1)."""
+        bounds = self._bounds(trace_id)
+        if bounds is None:
+            return []
+        low, high = bounds
+        parameters = {"trace_id": trace_id, "low": low, "high": high, "limit": limit}
+        return [row_of(trace_id, row) for row in self._ask.file("trace_rows", parameters)]
+
+    def _bounds(self, trace_id: str) -> tuple[int, int] | None:
+        """First and last start of a trace's rows. A native id tells its own time, so old days are not read."""
+        made = created_us(trace_id)
+        tries = [(max(0, made - DAY_US), made + 2 * DAY_US)] if made else []
+        for low, high in [*tries, (0, FOREVER_US)]:
+            count, first, last = self._ask.file("trace_bounds", {"trace_id": trace_id, "low": low, "high": high})[0]
+            if count:
+                return first, last
+        return None
+
+    def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
+        """Rows that link to this trace."""
+        found = self._ask.file("linked_from", {"trace_id": trace_id})
+        return [(trace, hex16(id_), kind) for trace, id_, kind in found]
+
+    def search(self, query: SearchQuery) -> tuple[list[Summary], int]:
+        """One page of traces, and how many match."""
+        return trace_search.search(self._ask, query)
+
+    def details(self, summaries: Sequence[Summary], query: SearchQuery) -> dict[str, Details]:
+        """What a page shows of its traces."""
+        return trace_search.details(self._ask, summaries, query)
+
+    def user_days(self, uid: str, scope: Scope) -> list[tuple[int, int, int]]:
+        """Traces and failed traces of a user by day."""
+        bounds = {"low": max(0, scope.from_us - SPREAD_US), "high": scope.to_us + SPREAD_US}
+        rest = {"from_us": scope.from_us, "to_us": scope.to_us, "env": scope.env, "load_test": scope.load_test}
+        found = self._ask.file("user_days", {"uid": uid} | bounds | rest)
+        return [(row[0], row[1], row[2]) for row in found]
+
+    def uids_like(self, prefix: str, limit: int) -> list[str]:
+        """Uids with this prefix."""
+        return [row[0] for row in self._ask.file("uids_like", {"prefix": prefix, "limit": limit})]
+
+    def tags(self, scope: Scope, key: str, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Tag keys, or values of one."""
+        return figures.tags(self._ask, scope, key, prefix, limit)
+
+    def instances(self, scope: Scope, service: str) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """First and last sight of processes."""
+        found = self._ask.file("instances", figures.days_of(scope) | {"service": service})
+        return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
+
+    def envs(self, scope: Scope) -> list[str]:
+        """Environments."""
+        return [row[0] for row in self._ask.file("envs", figures.days_of(scope))]
+
+    def figures(self, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ...], int], Figures], Scope, int]:
+        """Figures by group and slot."""
+        return figures.figures(self._ask, query)
+
+    def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
+        """Every pair of the map, by side."""
+        return figures.edges(self._ask, scope)
+
+    def errors(self, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
+        """Failures grouped."""
+        return figures.error_groups(self._ask, scope, service, operation, limit)
+
+    def heatmap(self, query: FiguresQuery, columns: int) -> list[Cell]:
+        """Rows by time and duration."""
+        return figures.heatmap(self._ask, query, columns)
+
+    def newest_arrival(self) -> int:
+        """When the newest block came."""
+        return int(self._ask.file("newest_arrival")[0][0])
+
+    def reports(self, since_us: int) -> list[Report]:
+        """Newest report of each process."""
+        return [
+            Report(service, instance, at_us, recorded, sent, dict(dropped), depth)
+            for service, instance, at_us, recorded, sent, dropped, depth in self._ask.file(
+                "reports", {"since_us": since_us}
+            )
+        ]
+
+    def extent(self) -> tuple[int, int, int]:
+        """The widest range with data."""
+        first, last, traces = self._ask.file("extent")[0]
+        return first, last, traces
+
+    def system(self) -> dict[str, Any]:
+        """Accounts, sizes, dead letters."""
+        sizes = self._ask.file("tables", {"database": self._ask.database})
+        return {
+            "collectors": [dict(zip(ACCOUNT, row, strict=True)) for row in self._ask.file("ledger")],
+            "tables": [dict(zip(("table", "rows", "bytes", "parts"), row, strict=True)) for row in sizes],
+            "dead_letters": self._ask.file("dead_letters")[0][0],
+        }

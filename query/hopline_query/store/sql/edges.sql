@@ -1,0 +1,9 @@
+SELECT
+  toString(caller), toString(callee), toString(side),
+  sum(e.calls), sum(e.errors), sum(e.rows), sum(e.duration_sum), max(e.duration_max),
+  sumMap(e.hist), max(e.last_seen), sum(e.cross_zone)
+FROM $database.$table AS e
+WHERE slot >= toDateTime({from_s:UInt64}, 'UTC') AND slot < toDateTime({to_s:UInt64}, 'UTC') AND $where
+GROUP BY caller, callee, side
+ORDER BY caller, callee, side
+LIMIT 20000

@@ -1,0 +1,1 @@
+SELECT max(arrived) FROM $database.ledger
