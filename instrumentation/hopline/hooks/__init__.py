@@ -19,6 +19,8 @@ HOOKS: Final = {
     "flask": "flask",
     "django": "django",
     "logging": "",
+    "sqlalchemy": "sqlalchemy",
+    "redis": "redis",
 }
 """Name of the hook's module -> import name of the library it needs."""
 

@@ -1,9 +1,26 @@
-"""Headers of an outgoing call, for hooks of any protocol."""
+"""Beginning an outgoing call and its headers, for hooks of any protocol."""
 
+from collections.abc import Callable
+from typing import ParamSpec
+
+from hopline import tracer as tracing
 from hopline.context import current
 from hopline.noop import NOOP
 from hopline.propagation import outbound
 from hopline.spans import Span
+
+P = ParamSpec("P")
+
+
+def guarded(make: Callable[P, Span], *args: P.args, **kwargs: P.kwargs) -> Span:
+    """``make(...)``, or the no-op when it fails: a library that changed must not take its calls down."""
+    try:
+        return make(*args, **kwargs)
+    except Exception as error:
+        tracer = tracing.active()
+        tracer.counts.add("hook_errors")
+        tracer.reporter.warner.warn(f"a call goes untraced: {type(error).__name__}: {error}")
+        return NOOP
 
 
 def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:

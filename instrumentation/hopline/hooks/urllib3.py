@@ -49,9 +49,7 @@ def uninstall(user: str = "urllib3") -> None:
 def _request(original: Any) -> Any:
     @functools.wraps(original)
     def make_request(self: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        span = http_client.start(method, _full_url(self, url), self.host, self.port)
-        if span.recording:
-            span.set_attempt(attempt_number(kwargs.get("retries")))
+        span = outgoing.guarded(_start, self, method, url, kwargs.get("retries"))
         own: Mapping[str, str] = kwargs.get("headers") or {}
         added = dict(outgoing.headers(span, self.host))
         if added:
@@ -71,6 +69,13 @@ def _request(original: Any) -> Any:
         return response
 
     return make_request
+
+
+def _start(pool: HTTPConnectionPool, method: str, url: str, retries: Any) -> Span:
+    span = http_client.start(method, _full_url(pool, url), pool.host, pool.port)
+    if span.recording:
+        span.set_attempt(attempt_number(retries))
+    return span
 
 
 def attempt_number(retries: Any) -> int:
