@@ -59,6 +59,8 @@ class Lane:
     epoch: int
     start: int
     """The committed offset: where the next block begins."""
+    reached: int = 0
+    """The offset after the last message that was taken in: what comes before it came already."""
     plan: Plan | None = None
     block: Block | None = None
     messages: deque[Message] = field(default_factory=deque)
@@ -157,7 +159,8 @@ class HandOver:
         return max(wait, 0.0)
 
     def _assign(self, event: Assigned) -> None:
-        lane = Lane(event.key, event.epoch, event.position.offset, log_start=event.log_start, log_end=event.log_end)
+        start = event.position.offset
+        lane = Lane(event.key, event.epoch, start, start, log_start=event.log_start, log_end=event.log_end)
         self.lanes[event.key] = lane
         try:
             lane.plan = plans.decode(event.position.offset, event.position.metadata)
@@ -166,8 +169,12 @@ class HandOver:
 
     def _gather(self, key: PartitionKey, messages: list[Message]) -> None:
         lane = self.lanes.get(key)
-        if lane is None or not messages:
+        if lane is None:
             return
+        messages = [message for message in messages if message.offset >= lane.reached]
+        if not messages:
+            return
+        lane.reached = messages[-1].offset + 1
         if not lane.messages:
             lane.since = self._monotonic()
         lane.messages.extend(messages)
@@ -227,7 +234,7 @@ class HandOver:
         self._fence(lane)
         self.source.commit(lane.key, Position(offset, ""))
         self.source.seek(lane.key, offset)
-        lane.start, lane.plan, lane.block = offset, None, None
+        lane.start, lane.reached, lane.plan, lane.block = offset, offset, None, None
         lane.messages.clear()
         lane.bytes = 0
 

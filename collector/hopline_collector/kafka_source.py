@@ -68,9 +68,11 @@ class KafkaSource:
         except KafkaError as error:
             raise SourceError(str(error)) from error
         events = self._take_changes()
+        # A partition that was assigned just now is read again from where it stands.
+        fresh = {event.key for event in events} | {key for key, _ in self._pending}
         for partition, found in records.items():
             key = PartitionKey(partition.topic, partition.partition)
-            if key not in self._epochs or any(key == waiting for waiting, _ in self._pending):
+            if key in fresh or not self.epoch(key):
                 continue
             form = self._formats[partition.topic]
             events.append(Arrived(key, [Message(r.offset, form, r.value or b"") for r in found]))

@@ -1,0 +1,53 @@
+"""A collector as a process of its own, to be killed: ``python collector_process.py SETTINGS_AS_JSON``.
+
+Settings: ``path`` or ``url`` of the store, ``journal`` (folder), ``kafka`` (address),
+``topics`` (topic -> format), ``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``.
+"""
+
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from hopline_collector.consumer import HandOverSettings
+from hopline_collector.process import Collector, CollectorSettings
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+
+
+def main() -> None:
+    wanted = json.loads(sys.argv[1])
+    logging.basicConfig(level=logging.INFO)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    store = ClickHouse(StoreSettings(path=wanted.get("path", ""), url=wanted.get("url", "")))
+    settings = CollectorSettings(
+        journal=Path(wanted["journal"]) if wanted.get("journal") else None,
+        kafka=wanted.get("kafka", ""),
+        topics=wanted.get("topics", {"hopline.spans": "native"}),
+        group=wanted.get("group", "hopline"),
+        instance=wanted.get("instance", ""),
+        hand_over=HandOverSettings(
+            block_rows=wanted.get("block_rows", 20_000), block_seconds=wanted.get("block_seconds", 1.0)
+        ),
+    )
+    collector = Collector(store, settings)
+    app = FastAPI()
+    app.include_router(collector.router)
+    server = uvicorn.Server(uvicorn.Config(app, port=wanted["port"], log_level="warning", access_log=False))
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    collector.start()
+    signal.signal(signal.SIGTERM, leave)
+    server.run()
+    collector.stop()
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

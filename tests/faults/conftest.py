@@ -1,0 +1,16 @@
+"""The rig of the fault tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.killing import Rig
+from support.process import Children
+
+
+@pytest.fixture
+def rig(children: Children) -> Iterator[Rig]:
+    """Collectors to kill, load that is acknowledged, books to check."""
+    built = Rig(children)
+    yield built
+    built.close()

@@ -1,0 +1,145 @@
+"""kill -9 under load, on Kafka and on the journal; a broker that dies; a rebalance inside the hand-over."""
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hopline_deploy.broker import Broker
+from support.engine import Front
+from support.kafka import create_topic
+from support.killing import ROWS, Killable, Rig
+from support.waiting import wait_until
+
+KILLS = int(os.environ.get("HOPLINE_TEST_KILLS", "10"))
+
+Topic = Callable[..., str]
+
+
+def kill_again_and_again(collector: Killable, seed: int) -> None:
+    """Let it live a short random while after each start, then kill it."""
+    source = random.Random(seed)
+    for _ in range(KILLS):
+        collector.start()
+        threading.Event().wait(source.uniform(0.05, 1.2))
+        collector.kill9()
+
+
+def test_kills_on_kafka_lose_and_double_nothing(rig: Rig, kafka_broker: Broker, topic: Topic, tmp_path: Path) -> None:
+    """C1: every table equals the oracle after kill -9 at any point, on a real broker."""
+    name = topic(2)
+    collector = rig.collector(
+        path=str(tmp_path / "store"), kafka=kafka_broker.address, topics={name: "native"}, group=name, instance="one"
+    )
+    running = rig.kafka_load(kafka_broker.address, name)
+    kill_again_and_again(collector, 1)
+    collector.start()
+    running.stop()
+    collector.wait_for_rows(len(running.acknowledged) * ROWS)
+    assert collector.gauge("hopline_ledger_imbalance") == 0
+    assert collector.stop() == 0
+    rig.check(tmp_path / "store", running.acknowledged)
+
+
+def test_kills_on_the_journal_lose_and_double_nothing(rig: Rig, tmp_path: Path) -> None:
+    """C1, C4: what was answered with 202 is stored once, whatever was killed."""
+    collector = rig.collector(path=str(tmp_path / "store"), journal=str(tmp_path / "journal"))
+    numbers: dict[bytes, str] = {}
+
+    def post(body: bytes) -> bool:
+        batch = numbers.setdefault(body, f"batch-{len(numbers)}")
+        headers = {"content-type": "application/msgpack", "hopline-batch-id": batch}
+        try:
+            answer = httpx.post(f"{collector.url}/api/v1/spans", content=body, headers=headers, timeout=5.0)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 202
+
+    running = rig.load(post)
+    kill_again_and_again(collector, 2)
+    collector.start()
+    wait_until(lambda: len(running.acknowledged) > 100, 60, what="100 acknowledged posts")
+    posted = len(running.acknowledged)
+    wait_until(lambda: len(running.acknowledged) > posted, 10, what="one more")
+    running.stop()
+    # A post that was under way when the load stopped may be stored without being counted as acknowledged.
+    collector.wait_for_rows(len(running.acknowledged) * ROWS)
+    assert collector.stop() == 0
+    stored = [body for body in numbers if body in set(running.acknowledged)]
+    rig.check(tmp_path / "store", stored)
+
+
+def test_a_broker_that_dies_and_comes_back(rig: Rig, own_broker: Broker, tmp_path: Path) -> None:
+    """C1, S7: the broker is killed under load and restarted; the collector goes on by itself."""
+    create_topic(own_broker, "spans-here")
+    collector = rig.collector(path=str(tmp_path / "store"), kafka=own_broker.address, topics={"spans-here": "native"})
+    running = rig.kafka_load(own_broker.address, "spans-here")
+    collector.start()
+    collector.wait_for_rows(20 * ROWS)
+    own_broker.kill9()
+    own_broker.start()
+    count = len(running.acknowledged)
+    wait_until(lambda: len(running.acknowledged) > count + 20, 60, what="acknowledged sends after the restart")
+    running.stop()
+    collector.wait_for_rows(len(running.acknowledged) * ROWS)
+    assert collector.stop() == 0
+    rig.check(tmp_path / "store", running.acknowledged)
+
+
+def test_collectors_come_and_go_under_load(rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front) -> None:
+    """C9: rebalances with two collectors on one store, one of them killed, lose and double nothing."""
+    name = topic(2)
+    shared = {"url": own_clickhouse.url, "kafka": kafka_broker.address, "topics": {name: "native"}, "group": name}
+    first, second = rig.collector(**shared), rig.collector(**shared)
+    running = rig.kafka_load(kafka_broker.address, name)
+    first.start()
+    first.wait_for_rows(10 * ROWS)
+    for leave in (second.stop, second.kill9, second.stop):
+        second.start()
+        before = len(running.acknowledged)
+        wait_until(lambda at=before: len(running.acknowledged) > at + 60, 30, what="load")  # type: ignore[misc]
+        leave()
+    running.stop()
+    first.wait_for_rows(len(running.acknowledged) * ROWS)
+    assert first.stop() == 0
+    rig.check_at(own_clickhouse.url, running.acknowledged)
+
+
+def test_a_store_that_is_away_for_a_while_loses_nothing(
+    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front
+) -> None:
+    """C2: with ClickHouse killed and back the group keeps its member, health says why, and all is stored once."""
+    name = topic(2)
+    collector = rig.collector(url=own_clickhouse.url, kafka=kafka_broker.address, topics={name: "native"}, group=name)
+    running = rig.kafka_load(kafka_broker.address, name)
+    collector.start()
+    collector.wait_for_rows(10 * ROWS)
+    own_clickhouse.kill9()
+    ready = f"{collector.url}/health/ready"
+    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 503, 30, what="not ready")
+    before = len(running.acknowledged)
+    wait_until(lambda: len(running.acknowledged) > before + 50, 30, what="load while the store is away")
+    own_clickhouse.start()
+    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 200, 30, what="ready")
+    running.stop()
+    collector.wait_for_rows(len(running.acknowledged) * ROWS)
+    assert collector.stop() == 0
+    rig.check_at(own_clickhouse.url, running.acknowledged)
+
+
+@pytest.mark.parametrize("signal_when", ["idle", "loaded"])
+def test_sigterm_ends_with_0_in_time(rig: Rig, tmp_path: Path, signal_when: str) -> None:
+    """R1, R6: SIGTERM ends the process in under 10 s with 0, idle or in the middle of inserts."""
+    collector = rig.collector(path=str(tmp_path / "store"), journal=str(tmp_path / "journal"))
+    collector.start()
+    headers = {"content-type": "application/msgpack"}
+    if signal_when == "loaded":
+        url = f"{collector.url}/api/v1/spans"
+        rig.load(lambda body: httpx.post(url, content=body, headers=headers).is_success, pause=0)
+        collector.wait_for_rows(10 * ROWS)
+    assert collector.process is not None
+    assert collector.process.stop(10.0) == 0

@@ -1,0 +1,170 @@
+"""Parts of the fault tests: a collector that is killed, load that is acknowledged, and the books at the end."""
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from kafka import KafkaProducer
+
+from hopline_collector.ledger import flaws
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+from hopline_deploy.ports import free_ports
+from support.engine import Front
+from support.oracle import differences, rows_of
+from support.process import Child, Children
+from support.waiting import wait_until
+from support.wire_rows import random_row, wire_message
+
+SCRIPT = Path(__file__).parents[1] / "faults" / "collector_process.py"
+ROWS = 40
+
+
+class Killable:
+    """Starts a collector process with the same settings again and again."""
+
+    def __init__(self, children: Children, **settings: Any) -> None:
+        (self.port,) = free_ports(1)
+        self._children = children
+        self._settings = json.dumps({"port": self.port, "block_rows": 400, "block_seconds": 0.1, **settings})
+        self.process: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.process = self._children.python(str(SCRIPT), self._settings)
+        self.process.wait_for_url(f"{self.url}/health/live")
+
+    def kill9(self) -> None:
+        assert self.process is not None
+        self.process.kill9()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        return self.process.stop()
+
+    def gauge(self, name: str) -> float:
+        """The value of one line of /metrics; -1 when it is not there."""
+        for line in httpx.get(f"{self.url}/metrics", timeout=10.0).text.splitlines():
+            if line.startswith(name + " "):
+                return float(line.rpartition(" ")[2])
+        return -1.0
+
+    def wait_for_rows(self, count: int, deadline: float = 60.0) -> None:
+        """Wait until the ledger has received at least `count` rows."""
+        name = 'hopline_ledger_rows{account="received"}'
+        try:
+            wait_until(lambda: self.gauge(name) >= count, deadline, what=f"{count} rows in the ledger")
+        except AssertionError as error:
+            assert self.process is not None
+            raise AssertionError(f"{self.gauge(name)} rows; {self.process.output[-3000:]}") from error
+
+
+class Load:
+    """Sends messages until told to stop; `acknowledged` are the bodies that were taken."""
+
+    def __init__(self, send: Callable[[bytes], bool], pause: float) -> None:
+        self.acknowledged: list[bytes] = []
+        self._send = send
+        self._pause = pause
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        source = random.Random(7)
+        while not self._stop.is_set():
+            now = time.time_ns() // 1000
+            body = wire_message(*[random_row(source, now=now) for _ in range(ROWS)])
+            while not self._send(body) and not self._stop.wait(0.05):
+                pass
+            if not self._stop.is_set():
+                self.acknowledged.append(body)
+            self._stop.wait(self._pause)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def check_books(store: ClickHouse, bodies: list[bytes]) -> None:
+    """Every table equals the recount of `bodies`, the ledger tiles every partition and balances."""
+    with store.reader() as handle:
+        rows = handle.query(
+            "SELECT source, topic, partition, start_offset, end_offset, gap, received, stored, dead, duplicate"
+            f" FROM {store.database}.ledger"
+        ).result_rows
+    by_partition: dict[Any, list[tuple[int, int]]] = {}
+    for *key, start, end, gap, received, stored, dead, duplicate in rows:
+        assert not gap
+        assert received == stored + dead + duplicate
+        by_partition.setdefault(tuple(key), []).append((start, end))
+    assert by_partition
+    for ranges in by_partition.values():
+        broken = list(flaws(ranges))
+        assert not broken, broken
+        assert len(set(ranges)) == len(ranges)
+    found = differences(store, rows_of(bodies, time.time_ns() // 1000))
+    assert not found, found
+
+
+class Rig:
+    """Starts collectors, load and producers, and checks the books; `close` ends all of it."""
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+        self._closers: list[Callable[[], object]] = []
+
+    def collector(self, **settings: Any) -> Killable:
+        return Killable(self._children, **settings)
+
+    def load(self, send: Callable[[bytes], bool], pause: float = 0.01) -> Load:
+        """Call `send` in a thread, again and again; it returns whether the body was acknowledged."""
+        running = Load(send, pause)
+        self._closers.append(running.stop)
+        return running
+
+    def kafka_load(self, address: str, topic: str) -> Load:
+        """Load on two partitions of `topic`, acknowledged by all replicas."""
+        producer = KafkaProducer(
+            bootstrap_servers=address,
+            acks="all",
+            linger_ms=1,
+            api_version=(4, 3),
+            delivery_timeout_ms=60_000,
+            reconnect_backoff_max_ms=500,
+        )
+        self._closers.append(lambda: producer.close(timeout=2))
+        turn = itertools.count()
+
+        def send(body: bytes) -> bool:
+            producer.send(topic, value=body, partition=next(turn) % 2).get(timeout=60)
+            return True
+
+        return self.load(send)
+
+    def check(self, path: Path, bodies: list[bytes]) -> None:
+        """Check the store that an ended collector left in folder `path`."""
+        front = Front(self._children, path)
+        front.start()
+        self.check_at(front.url, bodies)
+        front.stop()
+
+    def check_at(self, url: str, bodies: list[bytes]) -> None:
+        """Check a store that is running."""
+        store = ClickHouse(StoreSettings(url=url))
+        try:
+            check_books(store, bodies)
+        finally:
+            store.close()
+
+    def close(self) -> None:
+        for close in reversed(self._closers):
+            close()
