@@ -58,7 +58,7 @@ def test_over_http(children: Children, hopline_up: Callable[..., Server]) -> Non
     assert_article(server, start_article(children, server.url))
 
 
-def test_over_kafka(children: Children, hopline_up: Callable[..., Server], own_broker: Broker) -> None:
+def test_over_kafka(own_broker: Broker, children: Children, hopline_up: Callable[..., Server]) -> None:
     """M2: the same tree through a real Kafka broker."""
     server = hopline_up("--kafka", own_broker.address)
     assert_article(server, start_article(children, f"kafka://{own_broker.address}"))

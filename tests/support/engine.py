@@ -30,7 +30,7 @@ class Front:
 
     def start(self) -> None:
         script = Path(__file__).with_name("clickhouse_front.py")
-        self._child = self._children.python(str(script), str(self._directory), str(self.port))
+        self._child = self._children.python("-P", str(script), str(self._directory), str(self.port))
         self._child.wait_for_url(f"{self.url}/ping")
 
     def stop(self) -> None:

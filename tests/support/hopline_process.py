@@ -49,10 +49,10 @@ def start_article(children: Children, endpoint: str) -> str:
     ports = dict(zip(ARTICLE, free_ports(len(ARTICLE)), strict=True))
     address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     script = Path(__file__).with_name("article.py")
+    environment = {"HOPLINE_ENDPOINT": endpoint}
     started = [
-        children.python(
-            str(script), name, str(ports[name]), *(address[c] for c in callees), env={"HOPLINE_ENDPOINT": endpoint}
-        )
+        # -P: the script's folder holds modules with names of libraries.
+        children.python("-P", str(script), name, str(ports[name]), *(address[c] for c in callees), env=environment)
         for name, callees in ARTICLE.items()
     ]
     for child, url in zip(started, address.values(), strict=True):

@@ -2,15 +2,24 @@
 
 import asyncio
 import random
+import time
 
 from fastapi import FastAPI, HTTPException
 
 import hopline
 from hopline_deploy.demo.service import create_app, delay, run
 
+OUTAGE_EVERY_S = 90
+OUTAGE_S = 8
+
 
 class BankTimeoutError(Exception):
     """The bank did not answer."""
+
+
+def failing_share(now: float) -> float:
+    """Share of calls that the bank leaves unanswered: a few always, most of them in a short outage now and then."""
+    return 0.7 if now % OUTAGE_EVERY_S < OUTAGE_S else 0.04
 
 
 def create() -> FastAPI:
@@ -22,7 +31,7 @@ def create() -> FastAPI:
         with hopline.span("authorise", kind="client", peer="bank.example", peer_kind="external") as call:
             call.tag("shop.amount", amount)
             await asyncio.sleep(delay(chance, 35, slow_ms=700, slow_share=0.03))
-            if chance.random() < 0.09:
+            if chance.random() < failing_share(time.time()):
                 raise BankTimeoutError("no answer from the bank")
 
     @app.post("/charges")
