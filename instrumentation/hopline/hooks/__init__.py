@@ -21,6 +21,8 @@ HOOKS: Final = {
     "logging": "",
     "sqlalchemy": "sqlalchemy",
     "redis": "redis",
+    "aiohttp": "aiohttp",
+    "aiohttp_server": "aiohttp",
 }
 """Name of the hook's module -> import name of the library it needs."""
 
