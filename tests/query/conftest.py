@@ -82,12 +82,15 @@ def stored_row(item: Row) -> list:
 
 
 @pytest.fixture
-def store_rows(engine) -> Callable[[list[Row]], None]:
+def store_rows(engine) -> Callable[..., None]:
     """Store rows of the model through the table that feeds all others."""
 
-    def store(rows: list[Row]) -> None:
+    def store(rows: list[Row], token: str = "") -> None:
+        settings = {"insert_deduplication_token": token, "insert_deduplicate": 1} if token else {}
         columns = [list(column) for column in zip(*map(stored_row, rows), strict=True)]
         with engine.writer() as handle:
-            handle.insert(f"{engine.database}.ingest", columns, column_names=COLUMNS, column_oriented=True)
+            handle.insert(
+                f"{engine.database}.ingest", columns, column_names=COLUMNS, column_oriented=True, settings=settings
+            )
 
     return store

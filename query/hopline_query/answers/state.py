@@ -11,6 +11,10 @@ REPORTS_US = 15 * 60_000_000
 """Losses that processes reported this long ago still count."""
 
 
+RATE_US = 60_000_000
+"""The ingest rate is that of the last minute."""
+
+
 def freshness(reader: SpanReader, now_us: int, lag_us: int | None) -> dict[str, Any]:
     """The block that is part of each answer; ``lag_us`` is what a collector in this process knows of its delay."""
     newest = reader.newest_arrival()
@@ -75,4 +79,5 @@ def system(reader: SpanReader, now_us: int, version: str) -> dict[str, Any]:
         }
         for report in reader.reports(now_us - REPORTS_US)
     ]
-    return found | {"processes": processes, "now_us": now_us, "version": version}
+    rate = round(reader.stored_since(now_us - RATE_US) / (RATE_US / 1e6), 1)
+    return found | {"processes": processes, "ingest_per_s": rate, "now_us": now_us, "version": version}

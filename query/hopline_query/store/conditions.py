@@ -73,8 +73,10 @@ class Conditions:
             server.append(f"{CALLER} = {self.bind(query.caller)}")
             client.append(f"service = {self.bind(query.caller)}")
         if query.callee:
-            server.append(f"service = {self.bind(query.callee)}")
-            client.append(f"{CALLEE} = {self.bind(query.callee)}")
+            callee = self.bind(query.callee)
+            server.append(f"service = {callee}")
+            # The map shows a peer that never reported as external.
+            client.append(f"({CALLEE} = {callee} OR concat('external:', {CALLEE}) = {callee})")
         return [f"({' AND '.join(server)} OR {' AND '.join(client)})"]
 
     def term(self, term: Term) -> str:

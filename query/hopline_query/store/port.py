@@ -260,3 +260,6 @@ class SpanReader(Protocol):
 
     def system(self) -> dict[str, Any]:
         """Sums of the ledger by source, sizes of tables, number of dead letters."""
+
+    def stored_since(self, since_us: int) -> int:
+        """Rows that were stored since then."""

@@ -137,3 +137,7 @@ class ClickHouseReader:
             "tables": [dict(zip(("table", "rows", "bytes", "parts"), row, strict=True)) for row in sizes],
             "dead_letters": self._ask.file("dead_letters")[0][0],
         }
+
+    def stored_since(self, since_us: int) -> int:
+        """Rows stored since then, by the ledger."""
+        return int(self._ask.file("ingest_rate", {"since_us": since_us})[0][0])

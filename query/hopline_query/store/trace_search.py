@@ -5,6 +5,7 @@ beyond that is read for its traces alone.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from string import Template
 from typing import Any
 
@@ -37,6 +38,9 @@ def search(asker: Asker, query: SearchQuery) -> tuple[list[Summary], int]:
     page = f"SELECT * FROM ({text})" + _after(query, conditions) + _order(query) + f" LIMIT {int(query.limit)}"
     bounds = {"low": low, "high": high, "from_us": query.scope.from_us, "to_us": query.scope.to_us}
     found = asker.rows(page, conditions.parameters | bounds)
+    if not found and query.after is not None:
+        # Past the last page there is no row to carry the count of all matches.
+        return [], search(asker, replace(query, after=None, limit=1))[1]
     summaries = [_summary(row) for row in found]
     return summaries, min(int(found[0][-1]), COUNTED + 1) if found else 0
 

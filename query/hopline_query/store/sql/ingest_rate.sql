@@ -1,0 +1,1 @@
+SELECT sum(stored) FROM $database.ledger WHERE arrived >= {since_us:UInt64}
