@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -26,6 +26,10 @@ _PENDING_BYTES: Final = 64 * 1024 * 1024
 _REMEMBERED: Final = 100_000
 
 
+Entry = tuple[str, bytes]
+"""``(format, body)``."""
+
+
 class IntakeFullError(Exception):
     """Too much waits already: answer 429."""
 
@@ -35,10 +39,13 @@ class IntakeAwayError(Exception):
 
 
 class Intake(Protocol):
-    """Takes bodies of a format durably."""
+    """Takes bodies durably."""
 
-    def accept(self, form: str, body: bytes, batch: Batch | None) -> None:
-        """Return when the body survives our death. Raises :class:`IntakeFullError`, :class:`IntakeAwayError`."""
+    def accept(self, entries: Sequence[Entry], batch: Batch | None) -> None:
+        """Return when every ``(format, body)`` survives our death.
+
+        Raises :class:`IntakeFullError`, :class:`IntakeAwayError`.
+        """
 
     def answer_of(self, batch_id: str, now: int) -> bytes | None:
         """The answer already given to this batch id within the last hour."""
@@ -50,10 +57,10 @@ class JournalIntake:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def accept(self, form: str, body: bytes, batch: Batch | None) -> None:
+    def accept(self, entries: Sequence[Entry], batch: Batch | None) -> None:
         """See :class:`Intake`."""
         try:
-            self._journal.append([(form, body)], batch)
+            self._journal.append(entries, batch)
         except JournalFullError as error:
             raise IntakeFullError(str(error)) from error
         except SourceError as error:
@@ -69,7 +76,7 @@ class KafkaIntake:
 
     def __init__(self, servers: tuple[str, ...], topics: Mapping[str, str], options: Mapping[str, Any]) -> None:
         self._servers = servers
-        self._topic_of = {form: topic for topic, form in topics.items()}
+        self._topic_of = {form: topic for topic, form in reversed(topics.items())}
         self._options = dict(options)
         self._lock = threading.Lock()
         self._producer: Any = None
@@ -77,15 +84,15 @@ class KafkaIntake:
         self._pending = 0
         self._answers: OrderedDict[str, Batch] = OrderedDict()
 
-    def accept(self, form: str, body: bytes, batch: Batch | None) -> None:
+    def accept(self, entries: Sequence[Entry], batch: Batch | None) -> None:
         """See :class:`Intake`."""
-        size = len(body)
+        size = sum(len(body) for _, body in entries)
         with self._lock:
             if self._pending + size > _PENDING_BYTES:
                 raise IntakeFullError(f"{self._pending} bytes wait for the broker")
             self._pending += size
         try:
-            self._send(self._topic_of[form], _messages(form, body))
+            self._send([(self._topic_of[form], piece) for form, body in entries for piece in _messages(form, body)])
         finally:
             with self._lock:
                 self._pending -= size
@@ -105,11 +112,11 @@ class KafkaIntake:
         if producer is not None:
             _close(producer)
 
-    def _send(self, topic: str, messages: list[bytes]) -> None:
+    def _send(self, messages: list[tuple[str, bytes]]) -> None:
         producer = self._connected()
         deadline = time.monotonic() + _SEND_SECONDS
         try:
-            futures = [producer.send(topic, value=message) for message in messages]
+            futures = [producer.send(topic, value=message) for topic, message in messages]
             for future in futures:
                 future.get(timeout=max(deadline - time.monotonic(), 0.01))
         except Exception as error:

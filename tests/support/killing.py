@@ -75,6 +75,7 @@ class Load:
         self._send = send
         self._pause = pause
         self._stop = threading.Event()
+        self._abandon = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -83,14 +84,18 @@ class Load:
         while not self._stop.is_set():
             now = time.time_ns() // 1000
             body = wire_message(*[random_row(source, now=now) for _ in range(ROWS)])
-            while not self._send(body) and not self._stop.wait(0.05):
+            # Sent until it is acknowledged, even after the stop: what is under way may be stored already.
+            while not self._send(body) and not self._abandon.wait(0.05):
                 pass
-            if not self._stop.is_set():
+            if not self._abandon.is_set():
                 self.acknowledged.append(body)
             self._stop.wait(self._pause)
 
-    def stop(self) -> None:
+    def stop(self, timeout: float = 20.0) -> None:
+        """Send no more, after what is under way was acknowledged."""
         self._stop.set()
+        self._thread.join(timeout)
+        self._abandon.set()
         self._thread.join()
 
 
@@ -128,7 +133,7 @@ class Rig:
     def load(self, send: Callable[[bytes], bool], pause: float = 0.01) -> Load:
         """Call `send` in a thread, again and again; it returns whether the body was acknowledged."""
         running = Load(send, pause)
-        self._closers.append(running.stop)
+        self._closers.append(lambda: running.stop(0.0))
         return running
 
     def kafka_load(self, address: str, topic: str) -> Load:
