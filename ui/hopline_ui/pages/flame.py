@@ -88,5 +88,5 @@ def _box(frame: _Frame, colour: int, start: int, whole: int, depth: int) -> dict
         "total": fmt.duration(frame.total),
         "own": fmt.duration(frame.own),
         # About 7 px a letter on a drawing 1,200 px wide; narrower boxes carry their name as a title only.
-        "label": f"{frame.service} {frame.name}"[: int(width * 12 / 7)] if width > 3 else "",
+        "label": f"{frame.service} {frame.name}".strip()[: int(width * 12 / 7)] if width > 3 else "",
     }

@@ -8,6 +8,8 @@ const svg = () => document.getElementById("map");
 const box = document.getElementById("map-find");
 const storeKey = `hop-map:${document.documentElement.dataset.base}${new URL(location.href).searchParams.get("focus") ?? ""}`;
 const FAR = 0.6;
+/** A first view smaller than this could not be read: it scrolls instead. */
+const READABLE = 0.62;
 
 let scale = 0;
 
@@ -127,6 +129,7 @@ function wireTools() {
 }
 
 setScale(0);
+if (scale < READABLE) setScale(READABLE);
 applyMoves();
 wireTools();
 wireDrag();
