@@ -9,7 +9,7 @@ PYTEST := $(PY) -m pytest
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
-setup: python parts ## everything: .venv, Kafka's jars, Chromium
+setup: python parts ## everything: .venv, Kafka's jars, Chromium, redis
 
 demo: python ## a live shop with its traces, on this machine (KAFKA=1: through a real Kafka broker)
 	@if [ -n "$(KAFKA)" ]; then bash deploy/setup/kafka.sh; fi
@@ -63,3 +63,4 @@ python:
 parts:
 	@bash deploy/setup/kafka.sh
 	@bash deploy/setup/chromium.sh
+	@bash deploy/setup/redis.sh

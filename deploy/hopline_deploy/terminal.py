@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -67,7 +67,7 @@ def results(answer: Answer) -> RenderableType:
     """The traces of a search, one per line."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("start", "trace", "entry", "time", "spans", "failed in"):
-        justify = "right" if name in {"time", "spans"} else "left"
+        justify: Literal["left", "right"] = "right" if name in {"time", "spans"} else "left"
         # A shortened id cannot be copied.
         table.add_column(name, justify=justify, no_wrap=True, min_width=32 if name == "trace" else None)
     for trace in answer["traces"]:

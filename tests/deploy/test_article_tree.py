@@ -1,15 +1,19 @@
 """The tree that explains the ids, over real processes, from the request to the figures."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from hopline_deploy.broker import Broker
 from support import Children, wait_until
 from support.article import UID
 from support.hopline_process import Server, start_article
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 TREE = {"0": "A", "0.1": "B", "0.2": "E", "0.1.1": "C"}
 
@@ -27,12 +31,15 @@ def complete(server: Server, trace_id: str) -> dict[str, Any]:
     return answer
 
 
-def assert_article(server: Server, address: str) -> None:
-    """One request to A is there by trace id, by user, in the map and in the figures."""
+def request(address: str) -> str:
+    """Ask A once; the trace id of its answer."""
     sent = httpx.get(f"{address}/work/tea", timeout=15.0)
     assert sent.json() == {"service": "A"}
-    trace_id = sent.headers["hopline-trace-id"]
+    return sent.headers["hopline-trace-id"]
 
+
+def assert_article(server: Server, trace_id: str) -> None:
+    """One request to A is there by trace id, by user, in the map and in the figures."""
     trace = wait_until(lambda: complete(server, trace_id), deadline=30)
     assert dict(services(trace["roots"])) == TREE
     assert (trace["expected"], trace["received"], trace["missing"]) == (4, 4, [])
@@ -55,13 +62,59 @@ def assert_article(server: Server, address: str) -> None:
 def test_over_http(children: Children, hopline_up: Callable[..., Server]) -> None:
     """M2: A (0) calls B (0.1) and E (0.2), B calls C (0.1.1); shipped over HTTP, kept in the journal."""
     server = hopline_up()
-    assert_article(server, start_article(children, server.url))
+    assert_article(server, request(start_article(children, server.url)))
 
 
-def test_over_kafka(own_broker: Broker, children: Children, hopline_up: Callable[..., Server]) -> None:
-    """M2: the same tree through a real Kafka broker."""
+def test_over_kafka_into_a_browser(
+    own_broker: Broker, children: Children, hopline_up: Callable[..., Server], chromium: "Page"
+) -> None:
+    """M2, U2, U4, U6: the same tree through a real Kafka broker, as a person finds it in the pages."""
     server = hopline_up("--kafka", own_broker.address)
-    assert_article(server, start_article(children, f"kafka://{own_broker.address}"))
+    trace_id = request(start_article(children, f"kafka://{own_broker.address}"))
+    assert_article(server, trace_id)
+    chromium.goto(server.url)
+    walk_home(chromium)
+    walk_trace(chromium, trace_id)
+    walk_user(chromium)
+    walk_map(chromium)
+
+
+def walk_home(page: "Page") -> None:
+    """Each service with its calls per second, average, P999 and success rate."""
+    for name in "ABCE":
+        figures = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True)).inner_text()
+        assert "100 %" in figures
+        assert figures.count("ms") + figures.count("µs") >= 5
+
+
+def walk_trace(page: "Page", trace_id: str) -> None:
+    """From the box to the waterfall."""
+    page.get_by_label("Trace id").fill(trace_id)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/trace/{trace_id}*")
+    rows = page.locator("#rows [role=row]")
+    expect(rows).to_have_count(len(TREE))
+    shown = {row.locator(".wf-path").inner_text(): row.locator(".wf-service").inner_text() for row in rows.all()}
+    assert shown == TREE
+    expect(page.locator("main")).to_contain_text("7 spans, 4 of 4 calls")
+
+
+def walk_user(page: "Page") -> None:
+    """From the box to the user's traces."""
+    page.get_by_label("User id").fill(UID)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/users/{UID}*")
+    expect(page.locator("#results > li")).to_have_count(1)
+    expect(page.locator("#results")).to_contain_text("GET /work/{item}")
+
+
+def walk_map(page: "Page") -> None:
+    """Every service on the map, and every call in the table beside it."""
+    page.get_by_role("link", name="Map", exact=True).click()
+    page.wait_for_url("**/map*")
+    for caller, callee in (("USER", "A"), ("A", "B"), ("A", "E"), ("B", "C")):
+        row = page.locator("table tbody tr").filter(has=page.get_by_role("cell", name=callee, exact=True))
+        assert any(r.locator("td,th").first.inner_text().strip() == caller for r in row.all()), (caller, callee)
 
 
 @pytest.mark.parametrize("role", ["collector", "query"])
