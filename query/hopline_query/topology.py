@@ -68,7 +68,7 @@ def build_map(
     links = _links(edges, reporting)
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(sorted(services))
-    for link in links.values():
+    for _, link in sorted(links.items()):
         if scaled(link.best.calls) >= options.min_calls and (options.self_calls or link.caller != link.callee):
             graph.add_edge(link.caller, link.callee, calls=link.best.calls)
     graph.remove_nodes_from([name for name in graph if kind_of(name) in options.hide])
@@ -114,7 +114,8 @@ def hints(graph: "nx.DiGraph[str]") -> dict[str, Any]:
     groups = sorted(sorted(g) for g in nx.strongly_connected_components(graph) if len(g) > 1)[:HINTS]
     cycles = []
     for group in groups:
-        found = [a for a, _ in nx.find_cycle(graph.subgraph(group), group[0])]
+        circle = nx.DiGraph(sorted((a, b) for a, b in graph.subgraph(group).edges if a != b))
+        found = [a for a, _ in nx.find_cycle(circle, group[0])]
         least = found.index(min(found))
         turned = found[least:] + found[:least]
         cycles.append([*turned, turned[0]])

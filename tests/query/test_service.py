@@ -1,0 +1,228 @@
+"""The query service over the store in memory."""
+
+from dataclasses import replace
+
+import pytest
+
+from hopline_query.errors import BadRequestError, NotFoundError
+from hopline_query.params import Params, QuerySettings, cursor
+from hopline_query.service import QueryService
+from hopline_query.store.memory import MemoryReader
+from hopline_query.store.port import Report
+
+NOW = 1_763_800_060_000_000
+TRACE = "6921c0de0123456789abcdef01234567"
+
+
+def service(rows, **more):
+    return QueryService(MemoryReader(rows), clock=lambda: NOW, **more)
+
+
+@pytest.fixture
+def many(row):
+    """Thirty traces of two services, every third one failing."""
+    return [
+        row(
+            "0",
+            f"{n:x}",
+            None,
+            "server",
+            trace_id=f"{0x6921C0DE + n:08x}" + "0" * 23 + "1",
+            at=n * 1_000,
+            dur=n + 1,
+            service="AB"[n % 2],
+            error=n % 3 == 0,
+            error_type="Timeout" if n % 3 == 0 else "",
+            error_text="too slow" if n % 3 == 0 else "",
+            uid=f"u{n % 4}",
+            version="1" if n < 20 else "2",
+            annotations=[(NOW, "k", "v")],
+            tags={"http.response.status_code": "504" if n % 3 == 0 else "200"},
+            arrived=NOW - 60_000_000,
+        )
+        for n in range(30)
+    ]
+
+
+def test_pages(many):
+    """Q2, Q6: pages of 7 make the whole list; the last says that it is the last."""
+    asked, seen = {"limit": "7", "order_by": "longest"}, []
+    while True:
+        page = service(many).search(asked)
+        assert (page["count"], page["count_exact"]) == (30, True)
+        seen += [t["duration_us"] for t in page["traces"]]
+        if page["next_cursor"] is None:
+            break
+        assert page["truncated"]
+        asked = asked | {"cursor": page["next_cursor"]}
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 30
+
+
+def test_results_say_where_and_why(many):
+    """Q2: service, operation and error type of the deepest failing row, status, and the matched rows."""
+    found = service(many).search({"filter": "http.response.status_code>=500", "limit": "1", "order_by": "oldest"})
+    trace = found["traces"][0]
+    assert trace["failure"] == {"service": "A", "name": "op 0", "error_type": "Timeout", "error_text": "too slow"}
+    assert (trace["status"], trace["matched"], trace["matched_total"]) == ("504", [many[0].id], 1)
+    assert found["terms"][0]["key"] == "http.response.status_code"
+    assert found["count"] == 10
+
+
+def test_cursors_are_checked():
+    """Q2: a cursor of another order, or none of ours, is refused."""
+    params = Params({"cursor": cursor("newest", 1, TRACE, 2), "order_by": "spans"}, NOW, QuerySettings())
+    with pytest.raises(BadRequestError, match="another order"):
+        params.search()
+
+
+def test_user(many):
+    """Q3: newest first, per-day counts, failures only, first and last seen, suggestions."""
+    found = service(many).user(" u1 ")
+    starts = [t["start_us"] for t in found["traces"]]
+    assert starts == sorted(starts, reverse=True)
+    assert (found["count"], found["found"], found["traces"][0]["action"]) == (8, True, "op 0")
+    assert found["days"] == [{"day": "2025-11-22", "day_us": 1_763_769_600_000_000, "traces": 8, "errors": 2}]
+    assert (found["first_seen_us"], found["last_seen_us"]) == (starts[-1], starts[0])
+    assert found["sampled"] is False
+    assert service(many).user("u1", {"errors": "true"})["count"] == 2
+    nobody = service(many).user("u")
+    assert (nobody["found"], nobody["suggestions"]) == (False, ["u0", "u1", "u2", "u3"])
+
+
+def test_sampling_is_said(many):
+    """Q3: where rows weigh more than one, traces of this user may have been left out."""
+    found = service([replace(row, weight=10_000) for row in many]).user("u1")
+    assert found["sampled"]
+    assert "left out" in found["sampling_note"]
+
+
+def test_stats(many):
+    """L1, L4: figures by service in the order of impact, with total, period before and sparklines."""
+    found = service(many).stats({"compare": "previous", "spark": "10", "histogram": "true"})
+    assert [(s["service"], s["calls"], s["errors"]) for s in found["services"]] == [("B", 15, 5), ("A", 15, 5)]
+    assert found["total"]["calls"] == 30
+    assert found["total"]["previous"]["calls"] == 0
+    first = found["services"][0]
+    assert first["success_rate"] == pytest.approx(2 / 3, abs=1e-6)
+    assert sum(first["spark"]["qps"]) * first["spark"]["slot_us"] / 1e6 == pytest.approx(15, abs=0.1)
+    assert sum(calls for _, _, calls in first["histogram"]) == 15
+    assert found["services"][0]["impact"] > found["services"][1]["impact"]
+    by_operation = service(many).stats({"group": "operation", "service": "A", "order_by": "operation"})
+    assert {s["operation"] for s in by_operation["services"]} == {"op 0"}
+
+
+def test_series(many):
+    """L1: slot by slot, with empty slots, and marks where a version appears."""
+    found = service(many).series({"service": "A", "step": "10s", "from": "now-2m"})
+    line = found["series"][0]
+    assert len(line["calls"]) == len(found["times"]) == len(line["p999_us"])
+    assert sum(line["calls"]) == 15
+    assert None in line["p99_us"]
+    assert found["step_us"] == 10_000_000
+
+
+def test_error_groups(many):
+    """L6: service, operation, error type, count, first and last seen, newest trace."""
+    groups = service(many).errors()["groups"]
+    assert [(g["service"], g["error_type"], g["count"]) for g in groups] == [("A", "Timeout", 5), ("B", "Timeout", 5)]
+    assert groups[0]["newest_trace_id"] == many[24].trace_id
+
+
+def test_a_brushed_rectangle_opens_its_traces(many):
+    """L5: the traces behind a cell of the heatmap are those that its rectangle finds."""
+    answer = service(many).heatmap({"service": "A", "columns": "20"})
+    column, row, calls, _ = max(answer["cells"], key=lambda c: c[2])
+    begin, end = answer["times"][column], answer["times"][column] + answer["step_us"]
+    low, high = answer["edges_us"][row], answer["edges_us"][row + 1]
+    found = service(many).search(
+        {
+            "service": "A",
+            "from": str(begin),
+            "to": str(end),
+            "min_span_duration": f"{low}us",
+            "max_span_duration": f"{high}us",
+        }
+    )
+    assert found["count"] >= calls > 0
+
+
+def test_names(many):
+    """Q4: services, operations, instances, tags, environments."""
+    one = service(many)
+    assert [s["service"] for s in one.services()["services"]] == ["A", "B"]
+    assert [s["service"] for s in one.services({"q": "b"})["services"]] == ["B"]
+    assert one.operations({"service": "A"})["operations"][0]["calls"] == 15
+    assert {i["version"] for i in one.instances({"service": "A"})["instances"]} == {"1", "2"}
+    assert one.tag_keys()["keys"] == [{"key": "http.response.status_code", "rows": 30}]
+    assert [v["value"] for v in one.tag_values("http.response.status_code")["values"]] == ["200", "504"]
+
+
+def test_node_statistics_and_events(article):
+    """U4, U5: the side panel, the statistics and the events of a trace."""
+    noted = [
+        replace(r, annotations=[(r.start_us + 5, "k", r.service)], tags={"t": "1"}, attrs={"url": "/"}) for r in article
+    ]
+    one = service(noted)
+    panel = one.node(TRACE, "0.1")
+    assert panel["node"]["span_id"] == "0.1"
+    assert panel["siblings"] == {"index": 0, "count": 2}
+    assert [c["span_id"] for c in panel["children"]] == ["0.1.1"]
+    assert [(a["side"], a["offset_us"]) for a in panel["annotations"]] == [("client", 10_005), ("server", 12_005)]
+    assert {(t["key"], t["indexed"]) for t in panel["tags"]} == {("t", True), ("url", False)}
+    assert one.statistics(TRACE)["groups"][0]["value"] == "A"
+    assert [e["value"] for e in one.events(TRACE, {"limit": "2"})["events"]] == ["A", "A"]
+    with pytest.raises(NotFoundError):
+        one.node(TRACE, "nowhere")
+
+
+def test_map_of_one_trace(article):
+    """D4: one trace's map, with exact calls per trace."""
+    answer = service(article).dependencies({"trace_id": TRACE})
+    assert [(e["caller"], e["callee"], e["calls_per_trace_max"]) for e in answer["edges"]] == [
+        ("A", "B", 1),
+        ("A", "E", 1),
+        ("B", "C", 1),
+        ("USER", "A", 1),
+    ]
+
+
+def test_map_of_a_search(article):
+    """D4: the map of a user's traces."""
+    rows = [replace(r, uid="u1") for r in article]
+    answer = service(rows).dependencies({"uid": "u1", "from": "now-1h"})
+    assert (len(answer["edges"]), answer["traces"]) == (4, 1)
+    assert service(rows).dependencies({"uid": "u2", "from": "now-1h"})["edges"] == []
+
+
+def test_freshness(many):
+    """L7: no data is never read as no errors: empty, quiet, behind, and processes that drop."""
+    report = Report("A", "h1:1", NOW, 10, 8, {"queue_full": 2}, 0)
+    assert QueryService(MemoryReader(), clock=lambda: NOW).freshness()["state"] == "empty"
+    assert service(many).freshness()["state"] == "quiet"
+    assert service(many, lag_us=lambda: 1_000_000).freshness()["state"] == "ok"
+    behind = service(many, lag_us=lambda: 60_000_000).freshness()
+    assert (behind["state"], behind["behind_s"], behind["complete_to_us"]) == ("behind", 60.0, NOW - 60_000_000)
+    losing = QueryService(MemoryReader(many, [report]), clock=lambda: NOW)
+    assert losing.stats()["freshness"]["dropping"][0]["reasons"] == {"queue_full": 2}
+    assert losing.system()["processes"][0]["sent"] == 8
+
+
+def test_opaque_ids_are_found_by_their_spelling(row):
+    """M8: another tracer's id is found as it was given."""
+    from hopline_query.ids import digest
+
+    rows = [row("0", "a", None, "server", trace_id=digest("order-4711"), tags={"source.trace_id": "order-4711"})]
+    assert service(rows).trace("order-4711")["trace_id"] == digest("order-4711")
+
+
+def test_find(many):
+    """U2: a pasted text leads right."""
+    found = service(many).find(f"http://h/trace/{TRACE}")
+    assert (found["kind"], found["trace_id"], found["uid"]) == ("trace", TRACE, None)
+
+
+def test_range(many):
+    """U3: the widest range with data, for helpful empty answers."""
+    assert service(many).range()["traces"] == 30
+    assert service([]).range()["empty"]
