@@ -1,6 +1,7 @@
 """What stands on each page."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 
@@ -257,6 +258,16 @@ def test_service_page_has_charts_and_their_table(read):
     assert "external" not in page.text
 
 
+def test_service_without_calls_in_the_range(answers: ShopAnswers, client: Client):
+    """U7: no calls are said to be no calls; the charts stand empty."""
+    series, stats = answers.series({"service": "orders"}), answers.stats({"service": "nobody"})
+    answers.series = lambda _params: {**series, "series": []}
+    answers.stats = lambda _params: stats
+    page = Page(client.get("/service/orders?operation=x").text)
+    assert "No calls in this range." in page.text
+    assert json.loads(page.one("script", id="chart").text)["qps"] == [None] * 60
+
+
 def test_service_that_was_never_seen(client: Client):
     """U7: an unknown name is a 404, not an empty page."""
     assert client.get("/service/nobody").status_code == 404
@@ -265,7 +276,7 @@ def test_service_that_was_never_seen(client: Client):
 def test_system_page_shows_losses_by_reason(read):
     """U8: collectors, drops per process and reason, storage, ingest rate, version."""
     text = read("/system").text
-    for fact in ("kafka hopline.spans/0", "queue_full 120", "81.2 MB", "1,204", "0.1.0"):
+    for fact in ("kafka hopline.spans/0", "queue_full 120", "no_name 4", "81.2 MB", "1,204", version("hopline")):
         assert fact in text
 
 

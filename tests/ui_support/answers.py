@@ -504,12 +504,15 @@ class ShopAnswers:
 
     def system(self) -> dict[str, Any]:
         collector = {
-            "source": "kafka hopline.spans/0",
+            "source": "kafka",
+            "topic": "hopline.spans",
+            "partition": 0,
+            "gaps": 0,
             "end": 99_120,
             "at_us": NOW,
             "received": 1_000_000,
             "stored": 999_990,
-            "rejected": 4,
+            "rejected": {"no_name": 4},
             "dead": 3,
             "sampled_out": 0,
             "duplicate": 3,
@@ -520,7 +523,8 @@ class ShopAnswers:
             "at_us": NOW,
             "recorded": 120_400,
             "sent": 120_280,
-            "dropped": {"queue_full": 120},
+            "dropped": 120,
+            "reasons": {"queue_full": 120},
             "depth": 3,
         }
         tables = [
@@ -529,11 +533,10 @@ class ShopAnswers:
         ]
         return {
             "collectors": [collector],
-            "processes": [process, {**process, "service": "users", "dropped": {}}],
+            "processes": [process, {**process, "service": "users", "dropped": 0, "reasons": {}}],
             "tables": tables,
             "ingest_per_s": 1204.2,
             "dead_letters": 3,
-            "version": "0.1.0",
         }
 
 

@@ -47,12 +47,13 @@ def service(site: Site, request: Request) -> Response:
 
 def chart(answer: Answer) -> dict[str, Any]:
     """Columns for the charts: times in seconds and one list per figure."""
+    nothing = [None] * len(answer["times"])
     series = answer["series"][0] if answer["series"] else {}
     return {
         "times": [time / 1_000_000 for time in answer["times"]],
         "step_us": answer["step_us"],
         "versions": answer["versions"],
-        **{name: series.get(name, []) for name in CHARTED},
+        **{name: series.get(name, nothing) for name in CHARTED},
     }
 
 

@@ -1,5 +1,7 @@
 """The system page: collectors, processes that report, storage, version."""
 
+from importlib.metadata import version
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +16,7 @@ def system(site: Site, request: Request) -> Response:
         "section": "system",
         "ranged": False,
         "system": answer,
+        "version": version("hopline"),
         "fresh": {"freshness": site.service.freshness()},
         "bytes": sum(table["bytes"] for table in answer["tables"]),
         "rows": sum(table["rows"] for table in answer["tables"] if table["table"] == "spans"),
