@@ -21,6 +21,7 @@ HOOKS: Final = {
     "logging": "",
     "sqlalchemy": "sqlalchemy",
     "redis": "redis",
+    "celery": "celery",
     "aiohttp": "aiohttp",
     "aiohttp_server": "aiohttp",
 }
