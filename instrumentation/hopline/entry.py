@@ -6,11 +6,10 @@ threads alike, because they all hold the same object.
 """
 
 from collections.abc import Callable
-from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Final
 
 from hopline.ids import TRACE_BYTES, trace_hex
-from hopline.model import LOAD_TEST, SAMPLED
+from hopline.model import LOAD_TEST, SAMPLED, WEIGHT_ONE
 from hopline.propagation.baggage import Baggage, clean
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ class Entry:
         "baggage",
         "caller",
         "clock",
-        "count",
         "epoch_ns",
         "flags",
         "operation",
@@ -48,16 +46,15 @@ class Entry:
         "weight",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - keywords would cost a tenth of the root
         self,
         tracer: "Tracer",
         trace_id: int,
         operation: str,
-        *,
         path: str = "0",
         remote_id: int = 0,
         flags: int = SAMPLED,
-        weight: int = 1000,
+        weight: int = WEIGHT_ONE,
     ) -> None:
         self.tracer = tracer
         self.trace_id = trace_id
@@ -72,10 +69,8 @@ class Entry:
         self.baggage: Baggage | None = None
         self.tracestate: tuple[str, ...] = ()
         self.append = tracer.reporter.append
-        self.count = tracer.reporter.count
-        clock = tracer.config.clock
-        self.clock: Callable[[], int] = clock or perf_counter_ns
-        self.epoch_ns = 0 if clock else time_ns() - perf_counter_ns()
+        self.clock: Callable[[], int] = tracer.clock
+        self.epoch_ns = 0 if tracer.config.clock else tracer.reporter.epoch_ns
 
     @property
     def sampled(self) -> bool:

@@ -15,6 +15,9 @@ MAX_KEY: Final = 128
 MAX_TAG: Final = 2_048
 MAX_ATTR: Final = 8_192
 MAX_ERROR_TEXT: Final = 2_048
+SHORT: Final = 128
+"""Tags of this length need no sum: 64 of them with their keys are within any row."""
+
 CUT_TAG: Final = "hopline.cut"
 MASK: Final = "***"
 
@@ -25,7 +28,7 @@ _VERDICTS: Final = 4_096
 class Limits:
     """The limits of one process."""
 
-    __slots__ = ("_counts", "_masked", "_row_bytes", "_scan_only", "_verdicts")
+    __slots__ = ("_counts", "_masked", "_plain", "_row_bytes", "_scan_only", "_verdicts")
 
     def __init__(self, config: Config, counts: Counts) -> None:
         self._row_bytes = config.row_bytes
@@ -33,21 +36,20 @@ class Limits:
         self._scan_only = frozenset(config.scan_only)
         self._counts = counts
         self._verdicts: dict[str, int] = {}
+        self._plain: set[str] = set()
 
     def apply(self, span: Span) -> None:
         """Bring an ended span within the limits, in place.
 
         The common row (few, short, harmless tags and nothing rare) is only looked at.
         """
-        size = 0
-        verdicts = self._verdicts
-        plain = span.rare is None and type(span.name) is str and len(span.name) <= MAX_KEY
-        for key, value in span.tags.items():
-            size += len(value)
-            if verdicts.get(key):
-                plain = False
-        if not plain or size > MAX_TAG or not verdicts.keys() >= span.tags.keys():
-            self._rebuild(span)
+        if span.rare is None and self._plain.issuperset(span.tags) and len(span.name) <= MAX_KEY:
+            for value in span.tags.values():
+                if len(value) > SHORT:
+                    break
+            else:
+                return
+        self._rebuild(span)
 
     def _rebuild(self, span: Span) -> None:
         """Copy what fits; structural fields first, so that notes can never displace them."""
@@ -105,6 +107,8 @@ class Limits:
                 verdict = _SCAN_ONLY if key in self._scan_only else _PLAIN
             if len(self._verdicts) < _VERDICTS and len(key) <= MAX_KEY:
                 self._verdicts[key] = verdict
+                if verdict == _PLAIN:
+                    self._plain.add(key)
         return verdict
 
 

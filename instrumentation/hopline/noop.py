@@ -18,7 +18,7 @@ class NoopSpan(Span):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.name = self.kind = self.peer = self.peer_kind = self.uid = self.path = ""
+        self.name = self.kind = self.uid = self.path = ""
         self.start_ns = self.end_ns = self.id_int = self.ordinal = 0
         self.parent = self.numbers = self.rare = None
 

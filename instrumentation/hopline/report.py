@@ -14,8 +14,7 @@ import os
 import socket
 import threading
 from collections import deque
-from itertools import count
-from time import monotonic, time_ns
+from time import monotonic, perf_counter_ns, time_ns
 from typing import Final
 
 from hopline.config import Config
@@ -50,17 +49,21 @@ class Reporter:
         self.warner = Warner()
         self.process = process_facts(config)
         self._limits = Limits(config, counts)
-        self._buffer: deque[Span] = deque(maxlen=config.buffer_rows)
-        self.numbers = count()
-        self.append = self._buffer.append
-        self.count = self.numbers.__next__
-        self._base = 0
+        self.buffer: deque[Span] = deque()
+        self.capacity = config.buffer_rows
+        self.append = self.buffer.append
         self._taken = 0
+        self.epoch_ns = 0
+        self._anchor()
         self._reset()
+
+    def _anchor(self) -> None:
+        """Nanoseconds to add to the monotonic clock; renewed by the sender, as the wall clock may be set."""
+        self.epoch_ns = time_ns() - perf_counter_ns()
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
@@ -73,17 +76,29 @@ class Reporter:
         self._report_at = 0.0
         self._deadline = 0.0
 
-    def ensure_running(self) -> None:
-        """Start the sender thread unless it runs; after a fork, a new one."""
-        if self._pid != os.getpid():
-            self.after_fork()
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None and not self._stopping:
-                    thread = threading.Thread(target=self._run, name="hopline-sender", daemon=True)
-                    thread.start()
-                    self._thread = thread
-                    self.drain_at_exit()
+    def admit(self) -> None:
+        """Make room for more rows: the sender thread runs, and the oldest rows beyond the bound are dropped.
+
+        Called when an entry begins, when a row gets its first child, and at each
+        1,024th child, so the bound is passed by 1,023 rows a thread at most.
+        """
+        if self.thread is None:
+            self._start()
+        excess = len(self.buffer) - self.capacity + 1
+        try:
+            for dropped in range(excess):  # noqa: B007 - how far it came is what counts
+                self.buffer.popleft()
+        except IndexError:  # the sender took them meanwhile
+            excess = dropped
+        self.counts.add("dropped.queue_full", max(0, excess))
+
+    def _start(self) -> None:
+        with self._starting:
+            if self.thread is None and not self._stopping:
+                thread = threading.Thread(target=self._run, name="hopline-sender", daemon=True)
+                thread.start()
+                self.thread = thread
+                self.drain_at_exit()
 
     def drain_at_exit(self) -> None:
         """Close before every exit function registered so far: a Kafka producer, made late, has its own."""
@@ -95,8 +110,7 @@ class Reporter:
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: the parent sends what it had recorded."""
-        self._buffer.clear()
-        self._base = self._recorded_ever()
+        self.buffer.clear()
         self._taken = 0
         self._reset()
         self.counts.after_fork()
@@ -105,16 +119,12 @@ class Reporter:
 
     def counters(self) -> dict[str, object]:
         """Recorded, sent, dropped by reason, depth, and the rarer events."""
-        recorded = self._recorded_ever() - self._base
-        depth_of_buffer = len(self._buffer)
-        full = max(0, recorded - self._taken - depth_of_buffer)
         events = self.counts.snapshot()
         sent = events.pop("sent", 0)
         dropped = {name[8:]: events.pop(name) for name in list(events) if name.startswith("dropped.")}
-        if full:
-            dropped["queue_full"] = full
-        depth = recorded - sent - sum(dropped.values())
-        return {"recorded": recorded, "sent": sent, "dropped": dropped, "depth": max(0, depth), "events": events}
+        recorded = self._taken + dropped.get("queue_full", 0) + len(self.buffer)
+        depth = max(0, recorded - sent - sum(dropped.values()))
+        return {"recorded": recorded, "sent": sent, "dropped": dropped, "depth": depth, "events": events}
 
     def report(self) -> Report:
         """The counters as they travel (docs/wire.md)."""
@@ -124,9 +134,12 @@ class Reporter:
 
     def flush(self, timeout: float) -> bool:
         """Send what has ended; wait up to ``timeout`` seconds. Whether all of it was taken."""
-        if self._stopping or (self._thread is None and not self._buffer):
-            return not self._buffer
-        self.ensure_running()
+        if self._stopping or (self.thread is None and not self.buffer):
+            return not self.buffer
+        if self._pid != os.getpid():
+            self.after_fork()  # forked by something that runs no hooks
+        if self.thread is None:
+            self._start()
         done = threading.Event()
         self._flushes.append(done)
         self._wake.set()
@@ -137,22 +150,19 @@ class Reporter:
         atexit.unregister(self._at_exit)
         self._deadline = monotonic() + timeout
         self._stopping = True
-        thread = self._thread
+        thread = self.thread
         if thread is not None and thread.is_alive() and self._pid == os.getpid():
             self._wake.set()
             thread.join(timeout + _CLOSE_GRACE_S)
         elif thread is None:
             self.transport.close(timeout)
 
-    def _recorded_ever(self) -> int:
-        # Reading an itertools.count without taking a number: its text is "count(next)".
-        return int(repr(self.numbers)[6:-1])
-
     def _run(self) -> None:
         current.set(NOOP)  # what the transport does is not to be traced
         while not self._stopping:
             self._wake.wait(self.config.batch_ms / 1000)
             self._wake.clear()
+            self._anchor()
             try:
                 self._step()
             except Exception as error:
@@ -207,7 +217,7 @@ class Reporter:
             if waiting:
                 ended += [span for span in waiting if span.end_ns]
                 setattr(self, name, [span for span in waiting if not span.end_ns])
-        popleft = self._buffer.popleft
+        popleft = self.buffer.popleft
         taken = 0
         try:
             while len(ended) < SLICE:
@@ -255,7 +265,7 @@ class Reporter:
 
     def _due_report(self) -> Report | None:
         now = monotonic()
-        if now < self._report_at or self._recorded_ever() == self._base:
+        if now < self._report_at or not self._taken:
             return None
         self._report_at = now + self.config.report_s
         return self.report()
@@ -287,12 +297,11 @@ class Reporter:
 def snapshot(span: Span) -> Span:
     """Unfinished copy of a span that the application is still writing to."""
     copy = Span(span.entry, span.parent, span.ordinal, span.id_int, span.name, span.kind, {**span.tags})
-    copy.peer, copy.peer_kind = span.peer, span.peer_kind
     copy.start_ns, copy.uid, copy.path, copy.numbers = span.start_ns, span.uid, span.span_id, span.numbers
     if span.rare is not None:
         old, new = span.rare, copy.detail
         new.annotations, new.attrs, new.links = list(old.annotations), dict(old.attrs), list(old.links)
-        new.attempt = old.attempt
+        new.attempt, new.peer, new.peer_kind = old.attempt, old.peer, old.peer_kind
     return copy
 
 

@@ -56,7 +56,18 @@ class LastNumbers:
 class Detail:
     """What most rows do not have."""
 
-    __slots__ = ("annotations", "attempt", "attrs", "error", "error_text", "error_type", "links", "overflow")
+    __slots__ = (
+        "annotations",
+        "attempt",
+        "attrs",
+        "error",
+        "error_text",
+        "error_type",
+        "links",
+        "overflow",
+        "peer",
+        "peer_kind",
+    )
 
     def __init__(self) -> None:
         self.annotations: list[Annotation] = []
@@ -67,6 +78,8 @@ class Detail:
         self.error_text = ""
         self.attempt = 0
         self.overflow = 0
+        self.peer = ""
+        self.peer_kind = ""
 
 
 class Span:
@@ -86,8 +99,6 @@ class Span:
         "ordinal",
         "parent",
         "path",
-        "peer",
-        "peer_kind",
         "rare",
         "start_ns",
         "tags",
@@ -110,8 +121,6 @@ class Span:
         self.id_int = new_id
         self.name = name
         self.kind = kind
-        self.peer = ""
-        self.peer_kind = ""
         self.tags = tags
         self.uid = entry.uid
         self.end_ns = 0
@@ -126,7 +135,6 @@ class Span:
         current.set(self)
         self.start_ns = entry.clock()
         entry.append(self)  # last: the sender may look at once
-        entry.count()
         return self
 
     def __exit__(
@@ -155,7 +163,6 @@ class Span:
         """Begin now without becoming the current span; end it with :meth:`finish`."""
         self.start_ns = self.entry.clock()
         self.entry.append(self)
-        self.entry.count()
 
     def finish(self, error: BaseException | None = None) -> None:
         """End a span that was begun with :meth:`begin`, once; further calls change nothing."""
@@ -228,6 +235,24 @@ class Span:
         if self.rare is None:
             self.rare = Detail()
         return self.rare
+
+    @property
+    def peer(self) -> str:
+        """Far end of an outgoing call; the topic of a producer or consumer row."""
+        return self.rare.peer if self.rare is not None else ""
+
+    @peer.setter
+    def peer(self, peer: str) -> None:
+        self.detail.peer = peer
+
+    @property
+    def peer_kind(self) -> str:
+        """What the peer is: service, db, mq, cache, external."""
+        return self.rare.peer_kind if self.rare is not None else ""
+
+    @peer_kind.setter
+    def peer_kind(self, peer_kind: str) -> None:
+        self.detail.peer_kind = peer_kind
 
     @property
     def trace_id(self) -> str:

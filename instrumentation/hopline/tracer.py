@@ -25,6 +25,10 @@ from hopline.transports.create import create_transport
 from hopline.transports.discard import DiscardTransport
 
 LOCAL: Final = "local"
+LOOK_AROUND: Final = 1_023
+"""Mask of child numbers: where it gives 0 there is more to do than to make a span."""
+
+_new = object.__new__
 
 
 class Tracer:
@@ -36,6 +40,7 @@ class Tracer:
         self.counts: Counts = reporter.counts
         self.enabled = config.enabled
         self.sampler = _sampler(config, self.counts)
+        self.clock = config.clock or perf_counter_ns
 
     @property
     def instance(self) -> str:
@@ -46,8 +51,15 @@ class Tracer:
         """First row of a new trace, not yet begun."""
         if not self.enabled:
             return NOOP
-        entry = Entry(self, new_trace_id(self._seconds()), name)
-        return self._decide(entry, name, kind, tags)
+        trace_id = new_trace_id(self._seconds())
+        weight = self.sampler.weight(trace_id, name)
+        if not weight:
+            return UnsampledSpan(Entry(self, trace_id, name, "0", 0, 0), random_bits(64))
+        reporter = self.reporter
+        if reporter.thread is None or len(reporter.buffer) >= reporter.capacity:
+            reporter.admit()
+        entry = Entry(self, trace_id, name, "0", 0, SAMPLED, weight)
+        return Span(entry, None, 0, random_bits(64), name, kind, tags)
 
     def receive(self, name: str, headers: Headers, kind: str = "server", *, debug: bool = False) -> Span:
         """Entry row of a request or message that came with ``headers``, not yet begun."""
@@ -114,7 +126,7 @@ class Tracer:
         return self._entry_span(entry, name, kind, tags)
 
     def _entry_span(self, entry: Entry, name: str, kind: str, tags: dict[str, str]) -> Span:
-        self.reporter.ensure_running()
+        self.reporter.admit()
         return Span(entry, None, 0, random_bits(64), name, kind, tags)
 
     def _seconds(self) -> int:
@@ -135,19 +147,32 @@ def span(
     client or producer span, ``peer_kind`` what it is (service, db, mq, cache, external).
     """
     parent = current.get()
-    own = {} if tags is None else _texts(tags)
     if type(parent) is Span:
         numbers = parent.numbers
         number = next(numbers, 0) if numbers is not None else 0
-        if number:
-            made = Span(parent.entry, parent, number, random_bits(64), name, kind, own)
+        if number & LOOK_AROUND:
+            # Span.__init__ written out: without that call a span costs a tenth less.
+            entry = parent.entry
+            made = _new(Span)
+            made.entry = entry
+            made.parent = parent
+            made.ordinal = number
+            made.id_int = random_bits(64)
+            made.name = name
+            made.kind = kind
+            made.tags = {} if tags is None else _texts(tags)
+            made.uid = entry.uid
+            made.end_ns = 0
+            made.path = ""
+            made.numbers = None
+            made.rare = None
         else:
-            made = _under_unusual(parent, name, kind, own)
+            made = under_unusual(parent, number, name, kind, {} if tags is None else _texts(tags))
     elif parent is None:
-        made = active().root(name, kind, own)
+        made = active().root(name, kind, {} if tags is None else _texts(tags))
     else:
         return NOOP
-    if peer:
+    if peer or peer_kind:
         made.peer = peer
         made.peer_kind = peer_kind
     return made
@@ -161,14 +186,23 @@ def call(name: str, *, kind: str = "client", peer: str = "", peer_kind: str = "s
     return span(name, kind=kind, peer=peer, peer_kind=peer_kind)
 
 
-def _under_unusual(parent: Span, name: str, kind: str, tags: dict[str, str]) -> Span:
-    """Child of a row whose counter is not open yet, hands its path on, or has come to its end."""
-    row = parent.numbering()
-    if row is None or row.numbers is None:
-        return NOOP  # a call at the root: its path belongs to the callee, so nothing here can be numbered
-    number = next(row.numbers, 0)
+def under_unusual(parent: Span, number: int, name: str, kind: str, tags: dict[str, str]) -> Span:
+    """Child of a row whose counter is not open yet or has come to its end, or which hands its path on.
+
+    Also each 1,024th child (``number`` is not 0 then): time to look at the buffer's bound.
+    """
+    row: Span | None = parent
+    if not number:
+        row = parent.numbering()
+        if row is None or row.numbers is None:
+            return NOOP  # a call at the root: its path belongs to the callee, so nothing here can be numbered
+        number = next(row.numbers, 0)
+    assert row is not None
     if not number:
         return row.entry.tracer.restart_below(row, name, kind, tags)
+    reporter = row.entry.tracer.reporter
+    if len(reporter.buffer) >= reporter.capacity:
+        reporter.admit()
     return Span(row.entry, row, number, random_bits(64), name, kind, tags)
 
 

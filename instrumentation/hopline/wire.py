@@ -10,7 +10,7 @@ import msgspec
 
 from hopline.ids import TRACE_BYTES
 from hopline.model import DEBUG, LOAD_TEST, SAMPLED, WEIGHT_ONE
-from hopline.rows import KIND_NUMBERS, NO_DETAIL, times, uid_of
+from hopline.rows import KIND_NUMBERS, NO_DETAIL, uid_of
 from hopline.spans import Span
 from hopline.transports.base import Report
 
@@ -44,7 +44,7 @@ def pack(span: Span) -> list[Any]:
     """
     entry = span.entry
     parent = span.parent
-    start_us, duration_us = times(span)
+    epoch_ns, start_ns, end_ns = entry.epoch_ns, span.start_ns, span.end_ns
     row: list[Any] = [
         entry.trace_bytes,
         span.path or span.span_id,
@@ -52,12 +52,12 @@ def pack(span: Span) -> list[Any]:
         parent.id_int if parent is not None else entry.remote_id,
         KIND_NUMBERS.get(span.kind, 0),
         span.name,
-        start_us,
-        duration_us,
+        max(0, (start_ns + epoch_ns) // 1000),
+        max(0, (end_ns - start_ns) // 1000) if end_ns else None,
         span.tags,
     ]
     flags = entry.flags & _MODEL_FLAGS
-    if span.rare is None and parent is not None and not span.peer and not span.uid and entry.weight == WEIGHT_ONE:
+    if span.rare is None and parent is not None and not span.uid and entry.weight == WEIGHT_ONE:
         if span.numbers is not None or flags != SAMPLED:
             row += (span.children, flags)
         return row
@@ -73,8 +73,8 @@ def _rest(span: Span, flags: int) -> list[Any]:
         flags | ERROR if detail.error else flags,
         uid_of(span) or None,
         caller,
-        span.peer or None,
-        span.peer_kind or None,
+        detail.peer or None,
+        detail.peer_kind or None,
         span.entry.weight if span.entry.weight != WEIGHT_ONE else None,
         detail.error_type or None,
         detail.error_text or None,

@@ -1,3 +1,4 @@
+import logging
 import os
 import threading
 
@@ -98,8 +99,9 @@ def test_far_side_away_from_the_start_and_back(traced):
     assert reporter.counters()["dropped"] == {}
 
 
-def test_one_warning_a_minute(traced, caplog):
+def test_one_warning_a_minute(traced, caplog, monkeypatch):
     """I10: many failures, one rate-limited warning."""
+    monkeypatch.setattr(logging.getLogger("hopline"), "disabled", False)  # frameworks of other tests set it
     transport, reporter = traced(batch_ms=1)
     transport.error = RuntimeError("bug")
     for _ in range(20):

@@ -144,7 +144,7 @@ def test_exit_sends_the_rest(kafka_broker, topic):
     name = topic(partitions=1)
     script = (
         "import hopline\n"
-        f"hopline.configure(service='s', endpoint='kafka://{kafka_broker.address}', topic={name!r}, exit_timeout_s=10)\n"
+        f"hopline.configure(service='s', endpoint='kafka://{kafka_broker.address}', topic={name!r})\n"
         "with hopline.span('first'): pass\n"
         "assert hopline.flush(20)\n"
         "with hopline.span('last'): pass\n"
