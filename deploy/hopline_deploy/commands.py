@@ -8,7 +8,9 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
+from hopline_deploy import access
 from hopline_deploy import settings as table
+from hopline_deploy.access import TokenError
 from hopline_deploy.broker import BrokerError
 from hopline_deploy.commands_read import SERVER_DEFAULT, Server, add_to
 from hopline_deploy.demo import launcher
@@ -184,6 +186,18 @@ def _report(findings: list[Any], *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def token(
+    scope: Annotated[str, typer.Option(help="write (send spans), read (pages and API) or admin (both).")] = "read",
+) -> None:
+    """Make an access token: the token on stdout, its line for the token file on stderr."""
+    if scope not in access.SCOPES:
+        fail(f"scope is {scope!r}: use {', '.join(access.SCOPES)}")
+    made, line = access.create(scope)
+    typer.echo(made)
+    typer.echo(f"for the file of setting tokens: {line}", err=True)
+
+
 @app.command("config")
 def show_config(config: File = None, json: Json = False) -> None:
     """Print the effective settings and where each came from."""
@@ -227,15 +241,18 @@ def _serve(role: Role, loaded: Loaded) -> None:
                 continue
             socket, remark = listen(_address(loaded, name))
             sockets.append(socket)
-            lines.append(f"{url(socket)}{f' ({remark})' if remark else ''}")
+            lines.append(f"{url(socket, tls=bool(settings.tls_cert))}{f' ({remark})' if remark else ''}")
     except PortTakenError as error:
         fail(error)
     try:
         application = compose(role, settings)
     except StoreError as error:
         fail(error, 1)
+    except TokenError as error:
+        fail(error)
     typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]))
-    serve(application, sockets, shutdown_s=settings.shutdown_s, log_level="warning")
+    tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+    serve(application, sockets, shutdown_s=settings.shutdown_s, tls=tls)
 
 
 add_to(app)

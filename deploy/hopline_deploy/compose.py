@@ -15,6 +15,8 @@ from hopline_collector.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
+from hopline_deploy import access
+from hopline_deploy.access import AccessMiddleware
 from hopline_deploy.settings import Role, Settings
 
 _ENGINE_FOLDER: Final = "clickhouse"
@@ -40,6 +42,7 @@ def compose(role: Role, settings: Settings) -> FastAPI:
 
     Raises:
         StoreHeldError: another process owns the folder of the embedded engine.
+        TokenError: the token file cannot be used.
 
     """
     store = open_store(settings)
@@ -89,6 +92,8 @@ def _application(
     )
     for router in routers:
         app.include_router(router)
+    if settings.tokens:
+        app.add_middleware(AccessMiddleware, tokens=access.load(Path(settings.tokens)))
     return app
 
 
@@ -99,6 +104,7 @@ def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
     return CollectorSettings(
         journal=journal,
         kafka=settings.kafka,
+        kafka_options=settings.kafka_client_options(),
         group=settings.group,
         instance=member,
         partitions=settings.partitions,
@@ -112,7 +118,6 @@ def _reading(store: ClickHouse, settings: Settings) -> list[APIRouter]:
     """The query API and the pages over one query service."""
     from hopline_query.api import create_router as create_api
     from hopline_query.service import QueryService
-
     from hopline_query.store.reader import ClickHouseReader
     from hopline_ui import UiSettings
     from hopline_ui import create_router as create_pages

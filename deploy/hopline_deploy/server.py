@@ -66,10 +66,11 @@ def listen(address: Address) -> tuple[socket.socket, str]:
     return server, remark
 
 
-def url(server: socket.socket) -> str:
+def url(server: socket.socket, *, tls: bool = False) -> str:
     """``http://host:port`` of a listening socket."""
     host, port = server.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
@@ -88,11 +89,17 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, log_level: str) -> None:
-    """Serve `app` until SIGTERM or Ctrl-C; running requests get `shutdown_s` seconds to finish."""
+def serve(app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, tls: tuple[str, str] | None = None) -> None:
+    """Serve `app` until SIGTERM or Ctrl-C; running requests get `shutdown_s` seconds to finish.
+
+    `tls` names the files of the certificate chain and of its key.
+    """
+    certificate, key = tls or (None, None)
     config = uvicorn.Config(
         app,
-        log_level=log_level,
+        log_level="warning",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         # Addresses hold user ids and trace ids: they do not belong in a log.
         access_log=False,
         server_header=False,

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from hopline_deploy.access import is_loopback
+
 PREFIX: Final = "HOPLINE_"
 
 Role = Literal["up", "collector", "query"]
@@ -43,7 +45,12 @@ class Settings:
     kafka: str = _setting("", "host:port[,host:port] of the brokers to read from; empty = no Kafka")
     group: str = _setting("hopline-collector", "Kafka consumer group")
     collector_id: str = _setting("", "Name of this collector in its group; default host and data folder")
+    kafka_options: str = _setting("", "Further Kafka options: 'security_protocol=SASL_SSL,sasl_mechanism=PLAIN'")
     partitions: int = _setting(2, "Partitions of the topics that are created here")
+    tokens: str = _setting("", "File with access tokens (hopline token); needed to listen beyond this machine")
+    behind_proxy: bool = _setting(False, "Listen beyond this machine without tokens: a proxy keeps strangers out")
+    tls_cert: str = _setting("", "File with the certificate chain (PEM): serve HTTPS")
+    tls_key: str = _setting("", "File with the certificate's key (PEM)")
     log_link: str = _setting("", "Address of the log store with {trace_id}, {span_id}, {start_us}, {end_us}")
     log_level: str = _setting("info", "debug, info, warning or error")
     shutdown_s: float = _setting(8.0, "Longest wait for running requests and blocks at the end, in seconds")
@@ -57,8 +64,20 @@ class Settings:
             raise SettingsError(f"log_level is {self.log_level!r}: use debug, info, warning or error")
         if self.partitions < 1:
             raise SettingsError(f"partitions is {self.partitions}: use 1 or more")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise SettingsError("tls_cert and tls_key belong together")
+        if not (is_loopback(self.listen_host) or self.tokens or self.behind_proxy):
+            raise SettingsError(
+                f"listen_host is {self.listen_host}: strangers could read everything; set tokens (a file that "
+                "hopline token fills) or behind_proxy"
+            )
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
             raise SettingsError(f"base_path is {self.base_path!r}: begin with / and do not end with it")
+
+    def kafka_client_options(self) -> dict[str, str]:
+        """`kafka_options` as keyword arguments of kafka-python."""
+        pairs = (part.partition("=") for part in self.kafka_options.split(",") if part.strip())
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @dataclass(frozen=True, slots=True)

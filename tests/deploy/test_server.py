@@ -33,7 +33,7 @@ app = Starlette(routes=[
 ])
 sockets = [listen(Address("127.0.0.1", 0, named=False))[0] for _ in range(2)]
 print("at", *map(url, sockets), flush=True)
-serve(app, sockets, shutdown_s=5, log_level="warning")
+serve(app, sockets, shutdown_s=5)
 """
 
 

@@ -1,0 +1,156 @@
+"""R5: who may write and read."""
+
+import asyncio
+import base64
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from typer.testing import CliRunner
+
+from hopline_deploy.access import AccessMiddleware, TokenError, create, is_loopback, load
+from hopline_deploy.commands import app
+from hopline_deploy.settings import SettingsError
+from hopline_deploy.settings import load as load_settings
+from support import Children
+from support.hopline_process import Server
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> dict[str, str]:
+    """A token per scope; the file is ``tokens`` in the test's folder."""
+    made = {scope: create(scope) for scope in ("write", "read", "admin")}
+    lines = ["# one per line", "", *(line for _, line in made.values())]
+    (tmp_path / "tokens").write_text("\n".join(lines))
+    return {scope: token for scope, (token, _) in made.items()}
+
+
+class Client:
+    """Asks an application in this process."""
+
+    def __init__(self, asked: ASGIApp) -> None:
+        self._asked = asked
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self._asked)
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def client(tokens: dict[str, str], tmp_path: Path) -> Client:
+    def here(_: object) -> PlainTextResponse:
+        return PlainTextResponse("in")
+
+    routes = [Route(path, here, methods=["GET", "POST"]) for path in ("/", "/health/live", "/api/v1/spans")]
+    inner = Starlette(routes=routes)
+    return Client(AccessMiddleware(inner, load(tmp_path / "tokens")))
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "status"),
+    [
+        ("read", "GET", 200),
+        ("read", "POST", 403),
+        ("write", "POST", 200),
+        ("write", "GET", 403),
+        ("admin", "GET", 200),
+        ("admin", "POST", 200),
+    ],
+)
+def test_a_scope_opens_what_it_names(client, tokens, scope: str, method: str, status: int) -> None:
+    """R5: write sends spans, read sees them, admin does both."""
+    answer = client.request(method, "/", headers={"Authorization": f"Bearer {tokens[scope]}"})
+    assert answer.status_code == status
+
+
+def test_a_browser_is_asked_for_a_password(client, tokens) -> None:
+    """R5: pages are open to a browser whose password is a token."""
+    refused = client.request("GET", "/")
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Basic")
+    assert client.request("GET", "/", auth=("anyone", tokens["read"])).text == "in"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer wrong", "Basic ???", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Digest x"],
+)
+def test_anything_else_is_refused(client, header: str) -> None:
+    """R5: malformed and unknown credentials are 401, never an error."""
+    assert client.request("POST", "/api/v1/spans", headers={"Authorization": header}).status_code == 401
+
+
+def test_health_needs_no_token(client) -> None:
+    """A load balancer asks without a token."""
+    assert client.request("GET", "/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "holds no token"), ("read abc", "no SHA-256"), ("own " + "0" * 64, "expected one of"), ("read", "expected")],
+)
+def test_a_bad_token_file_is_named(tmp_path: Path, text: str, says: str) -> None:
+    """R5: a file that lets nobody in, or that is misspelt, is refused at start."""
+    (tmp_path / "tokens").write_text(text)
+    with pytest.raises(TokenError, match=says):
+        load(tmp_path / "tokens")
+
+
+def test_strangers_need_a_token_or_a_proxy() -> None:
+    """R5: binding beyond loopback is refused without tokens or an explicit word."""
+    with pytest.raises(SettingsError, match="tokens"):
+        load_settings({"listen_host": "0.0.0.0"}, {})
+    assert load_settings({"listen_host": "0.0.0.0"}, {"HOPLINE_BEHIND_PROXY": "1"}).settings.behind_proxy
+    assert load_settings({"listen_host": "::"}, {"HOPLINE_TOKENS": "/t"}).settings.tokens == "/t"
+    assert [is_loopback(h) for h in ("127.0.0.2", "::1", "localhost", "10.0.0.1", "example")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_token_verb() -> None:
+    """O2: the token goes to stdout, what the server keeps to stderr."""
+    answer = CliRunner().invoke(app, ["token", "--scope", "write"])
+    assert answer.stdout.strip() not in answer.stderr
+    assert "write " in answer.stderr
+    assert CliRunner().invoke(app, ["token", "--scope", "all"]).exit_code == 2
+
+
+def test_a_server_with_tokens(hopline_up: Callable[..., Server], tokens: dict[str, str], tmp_path: Path) -> None:
+    """R5: the running process refuses strangers; secrets are in no log."""
+    config = tmp_path / "hopline.toml"
+    config.write_text(f'tokens = "{tmp_path / "tokens"}"\n')
+    server = hopline_up("--config", str(config))
+    assert httpx.get(f"{server.url}/api/v1/services").status_code == 401
+    allowed = httpx.get(f"{server.url}/api/v1/services", headers={"Authorization": f"Bearer {tokens['read']}"})
+    assert allowed.status_code == 200
+    assert not any(token in server.child.output for token in tokens.values())
+
+
+def test_tls_by_setting(children: Children, tmp_path: Path) -> None:
+    """R5: HTTPS with a certificate of one's own."""
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run([*make.split(), *names], cwd=tmp_path, check=True, capture_output=True)
+    environment = {"HOPLINE_TLS_CERT": str(tmp_path / "cert.pem"), "HOPLINE_TLS_KEY": str(tmp_path / "key.pem")}
+    arguments = ["collector", "--port", "0", "--otlp-port", "0", "--data", str(tmp_path / "d")]
+    child = children.python("-m", "hopline_deploy", *arguments, env=environment)
+    url = child.wait_for_text("Hopline collector: ").split()[2]
+    assert url.startswith("https://")
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    assert httpx.get(f"{url}/health/live", verify=trusted).status_code == 200
