@@ -22,6 +22,7 @@ HOOKS: Final = {
     "sqlalchemy": "sqlalchemy",
     "redis": "redis",
     "celery": "celery",
+    "grpc": "grpc",
     "aiohttp": "aiohttp",
     "aiohttp_server": "aiohttp",
 }
