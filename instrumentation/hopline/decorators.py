@@ -9,15 +9,13 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
-from hopline.context import Active, current
+from hopline.context import Active, get_current, set_current
 from hopline.ids import random_bits
 from hopline.noop import NOOP
 from hopline.spans import Span
 from hopline.tracer import LOCAL, LOOK_AROUND, under_unusual
 from hopline.tracer import span as new_span
 
-get_current = current.get
-set_current = current.set
 _new = object.__new__
 
 P = ParamSpec("P")

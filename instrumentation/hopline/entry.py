@@ -29,7 +29,6 @@ class Entry:
     """
 
     __slots__ = (
-        "_bytes",
         "append",
         "baggage",
         "caller",
@@ -38,6 +37,7 @@ class Entry:
         "flags",
         "operation",
         "path",
+        "raw_id",
         "remote_id",
         "trace_id",
         "tracer",
@@ -63,7 +63,7 @@ class Entry:
         self.remote_id = remote_id
         self.flags = flags
         self.weight = weight
-        self._bytes = b""
+        self.raw_id = b""
         self.caller = NO_CALLER
         self.uid = ""
         self.baggage: Baggage | None = None
@@ -85,9 +85,9 @@ class Entry:
     @property
     def trace_bytes(self) -> bytes:
         """The trace id as 16 bytes; made once, for every row of the entry sends it."""
-        if not self._bytes:
-            self._bytes = self.trace_id.to_bytes(TRACE_BYTES, "big")
-        return self._bytes
+        if not self.raw_id:
+            self.raw_id = self.trace_id.to_bytes(TRACE_BYTES, "big")
+        return self.raw_id
 
     def put(self, key: str, value: str) -> None:
         """Let every later hop see ``key``."""

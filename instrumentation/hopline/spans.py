@@ -12,7 +12,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from hopline.context import current
+from hopline.context import get_current, set_current
 from hopline.entry import Entry
 from hopline.ids import MAX_DEPTH, MAX_PATH, span_hex, within_limits
 from hopline.model import CALL_KINDS, Annotation, Link
@@ -131,8 +131,8 @@ class Span:
     def __enter__(self) -> Self:
         """Begin now and become the current span."""
         entry = self.entry
-        self._previous = current.get()
-        current.set(self)
+        self._previous = get_current()
+        set_current(self)
         self.start_ns = entry.clock()
         entry.append(self)  # last: the sender may look at once
         return self
@@ -143,8 +143,8 @@ class Span:
         """End now; an exception is noted and goes on unchanged."""
         end = self.entry.clock()
         # A generator may be closed from another context, which must not lose its own current span.
-        if current.get() is self:
-            current.set(self._previous)
+        if get_current() is self:
+            set_current(self._previous)
         if exc is not None:
             self.record_exception(exc)
         self.end_ns = end

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from hopline import config as settings
 from hopline.config import Config
-from hopline.context import current
+from hopline.context import get_current
 from hopline.counts import Counts
 from hopline.entry import Entry
 from hopline.errors import SettingError
-from hopline.ids import FRAGMENT, new_trace_id, random_bits, span_hex, trace_hex, within_limits
+from hopline.ids import FRAGMENT, RANDOM_BITS, new_trace_id, random_bits, span_hex, trace_hex, within_limits
 from hopline.model import CALL_KINDS, DEBUG, SAMPLED
 from hopline.noop import NOOP, UnsampledSpan
 from hopline.propagation import inbound
@@ -29,6 +29,7 @@ LOOK_AROUND: Final = 1_023
 """Mask of child numbers: where it gives 0 there is more to do than to make a span."""
 
 _new = object.__new__
+_SECOND: Final = 1_000_000_000
 
 
 class Tracer:
@@ -41,6 +42,7 @@ class Tracer:
         self.enabled = config.enabled
         self.sampler = _sampler(config, self.counts)
         self.clock = config.clock or perf_counter_ns
+        self._wall = config.clock or time_ns
 
     @property
     def instance(self) -> str:
@@ -51,7 +53,7 @@ class Tracer:
         """First row of a new trace, not yet begun."""
         if not self.enabled:
             return NOOP
-        trace_id = new_trace_id(self._seconds())
+        trace_id = (self._wall() // _SECOND & 0xFFFFFFFF) << RANDOM_BITS | random_bits(RANDOM_BITS)
         weight = self.sampler.weight(trace_id, name)
         if not weight:
             return UnsampledSpan(Entry(self, trace_id, name, "0", 0, 0), random_bits(64))
@@ -73,7 +75,7 @@ class Tracer:
     ) -> Span:
         """Entry row caused by ``remote``, or first row of a new trace without it."""
         if remote is None:
-            entry = Entry(self, new_trace_id(self._seconds()), name)
+            entry = Entry(self, new_trace_id(self._wall() // _SECOND), name)
         elif not self.config.accept_inbound or (remote.hop is not None and not within_limits(remote.hop.path)):
             return self._restart(name, remote, kind)
         else:
@@ -102,7 +104,7 @@ class Tracer:
     def _restart(self, name: str, remote: Remote, kind: str) -> Span:
         """New trace that links to the one it came from: a public edge, or too deep."""
         self.counts.add("restarted_traces")
-        entry = Entry(self, new_trace_id(self._seconds()), name)
+        entry = Entry(self, new_trace_id(self._wall() // _SECOND), name)
         span = self._decide(entry, name, kind, {})
         span.link(trace_hex(remote.trace_id), span_hex(remote.parent_id), "client")
         return span
@@ -111,7 +113,7 @@ class Tracer:
         """New trace for a child of a row at the limit of depth; it shares decision and baggage."""
         self.counts.add("restarted_traces")
         old = parent.entry
-        entry = Entry(self, new_trace_id(self._seconds()), name, flags=old.flags, weight=old.weight)
+        entry = Entry(self, new_trace_id(self._wall() // _SECOND), name, flags=old.flags, weight=old.weight)
         entry.baggage, entry.uid = old.baggage, old.uid
         span = self._entry_span(entry, name, kind, tags)
         span.link(parent.trace_id, parent.id, parent.kind)
@@ -129,9 +131,6 @@ class Tracer:
         self.reporter.admit()
         return Span(entry, None, 0, random_bits(64), name, kind, tags)
 
-    def _seconds(self) -> int:
-        return (self.config.clock or time_ns)() // 1_000_000_000
-
 
 def span(
     name: str,
@@ -146,7 +145,7 @@ def span(
     ``kind`` is one of :data:`hopline.model.KINDS`; ``peer`` names the far end of a
     client or producer span, ``peer_kind`` what it is (service, db, mq, cache, external).
     """
-    parent = current.get()
+    parent = get_current()
     if type(parent) is Span:
         numbers = parent.numbers
         number = next(numbers, 0) if numbers is not None else 0
@@ -180,7 +179,7 @@ def span(
 
 def call(name: str, *, kind: str = "client", peer: str = "", peer_kind: str = "service") -> Span:
     """Outgoing call seen by a hook: the no-op inside another call, whose row already stands for it."""
-    parent = current.get()
+    parent = get_current()
     if parent is not None and parent.kind in CALL_KINDS:
         return NOOP
     return span(name, kind=kind, peer=peer, peer_kind=peer_kind)

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from hopline.ids import TRACE_BYTES
-from hopline.model import DEBUG, LOAD_TEST, SAMPLED, WEIGHT_ONE
-from hopline.rows import KIND_NUMBERS, NO_DETAIL, uid_of
+from hopline.model import SAMPLED, WEIGHT_ONE
+from hopline.rows import KIND_NUMBERS, NO_DETAIL, times, uid_of
 from hopline.spans import Span
 from hopline.transports.base import Report
 
@@ -18,7 +18,6 @@ VERSION: Final = 1
 ERROR: Final = 8
 """Bit of the flags on the wire beside those of the model."""
 
-_MODEL_FLAGS: Final = SAMPLED | DEBUG | LOAD_TEST
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -44,19 +43,19 @@ def pack(span: Span) -> list[Any]:
     """
     entry = span.entry
     parent = span.parent
-    epoch_ns, start_ns, end_ns = entry.epoch_ns, span.start_ns, span.end_ns
-    row: list[Any] = [
-        entry.trace_bytes,
-        span.path or span.span_id,
-        span.id_int,
-        parent.id_int if parent is not None else entry.remote_id,
-        KIND_NUMBERS.get(span.kind, 0),
-        span.name,
-        max(0, (start_ns + epoch_ns) // 1000),
-        max(0, (end_ns - start_ns) // 1000) if end_ns else None,
-        span.tags,
-    ]
-    flags = entry.flags & _MODEL_FLAGS
+    start_ns, end_ns = span.start_ns, span.end_ns
+    if parent is None:
+        path, parent_id = entry.path, entry.remote_id
+    else:
+        path, parent_id = span.path or f"{parent.path or parent.span_id}.{span.ordinal}", parent.id_int
+    start_us = (start_ns + entry.epoch_ns) // 1000
+    duration_us = (end_ns - start_ns) // 1000 if end_ns else None
+    if start_us < 0 or (duration_us is not None and duration_us < 0):
+        start_us, duration_us = times(span)
+    kind = KIND_NUMBERS.get(span.kind, 0)
+    trace_id = entry.raw_id or entry.trace_bytes
+    row = [trace_id, path, span.id_int, parent_id, kind, span.name, start_us, duration_us, span.tags]
+    flags = entry.flags
     if span.rare is None and parent is not None and not span.uid and entry.weight == WEIGHT_ONE:
         if span.numbers is not None or flags != SAMPLED:
             row += (span.children, flags)

@@ -41,6 +41,8 @@ CHILDREN = 500
 # ---- the bare span -------------------------------------------------------------------------
 
 bare_current: ContextVar["BareSpan | BareNoop | None"] = ContextVar("bare_current", default=None)
+bare_get = bare_current.get
+bare_set = bare_current.set
 BARE_RATE = 1.0
 bare_buffer: deque["BareSpan"] = deque(maxlen=20_000)
 
@@ -49,7 +51,7 @@ class BareSpan:
     __slots__ = ("children", "end", "id", "name", "parent", "sampled", "start", "tags", "trace")
 
     def __init__(self, name: str) -> None:
-        parent = bare_current.get()
+        parent = bare_get()
         self.name = name
         self.parent = parent
         self.children = 0
@@ -64,13 +66,13 @@ class BareSpan:
         self.tags: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        bare_current.set(self)
+        bare_set(self)
         self.start = time_ns()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.end = time_ns()
-        bare_current.set(self.parent)
+        bare_set(self.parent)
         bare_buffer.append(self)
 
     def tag(self, key: str, value: str) -> None:
@@ -95,12 +97,12 @@ bare_noop = BareNoop()
 
 def bare_span(name: str) -> BareSpan | BareNoop:
     """Asks whether the trace it is in is sampled, as every tracer must."""
-    return bare_noop if bare_current.get() is bare_noop else BareSpan(name)
+    return bare_noop if bare_get() is bare_noop else BareSpan(name)
 
 
 def bare_traced(function: Callable[[], None]) -> Callable[..., None]:
     def wrapper(*args: object, **kwargs: object) -> None:
-        if bare_current.get() is bare_noop:
+        if bare_get() is bare_noop:
             return function(*args, **kwargs)
         with BareSpan("decorated"):
             return function(*args, **kwargs)
@@ -123,12 +125,12 @@ def in_bare_trace(work: Callable[[], None], *, sampled: bool) -> Callable[[], in
     """A case that runs ``work`` under a bare root, or in an unsampled trace."""
 
     def case() -> int:
-        before = bare_current.get()
-        bare_current.set(BareSpan("root") if sampled else bare_noop)
+        before = bare_get()
+        bare_set(BareSpan("root") if sampled else bare_noop)
         begin = thread_time_ns()
         work()
         spent = thread_time_ns() - begin
-        bare_current.set(before)
+        bare_set(before)
         bare_buffer.clear()
         return spent
 
