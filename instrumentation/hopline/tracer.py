@@ -17,6 +17,7 @@ from hopline.noop import NOOP, UnsampledSpan
 from hopline.propagation import inbound
 from hopline.propagation.baggage import Baggage
 from hopline.propagation.inbound import Headers, Remote
+from hopline.propagation.tracestate import otel_weight
 from hopline.report import Reporter
 from hopline.sampling import OperationSampler, RateSampler, Sampler, TargetSampler
 from hopline.spans import Span
@@ -89,7 +90,19 @@ class Tracer:
         elif not remote.flags & SAMPLED:
             entry.flags &= ~SAMPLED
             return UnsampledSpan(entry, random_bits(64))
-        return self._entry_span(entry, name, kind, {})
+        span = self._entry_span(entry, name, kind, {})
+        if remote is not None and remote.hop is None:
+            self._foreign_weight(span, remote)
+        return span
+
+    @staticmethod
+    def _foreign_weight(span: Span, remote: Remote) -> None:
+        """A stranger's sample: weighed as its tracestate says, else marked, for figures count it once."""
+        weight = otel_weight(remote.others)
+        if weight is None:
+            span.tag("hopline.rate", "unknown")
+        else:
+            span.entry.weight = weight
 
     def _continued(self, remote: Remote, name: str) -> Entry:
         hop = remote.hop

@@ -389,3 +389,21 @@ def test_inbound_flag_can_be_ignored():
     with Recorder() as recorder:
         hopline.server_send(hopline.server_recv("op", unsampled))
         assert recorder.spans == []
+
+
+@pytest.mark.parametrize(
+    ("member", "weight", "mark"),
+    [
+        ("ot=th:0", 1_000, None),
+        ("ot=th:8", 2_000, None),
+        ("ot=rv:abcdefabcdefab;th:c", 4_000, None),
+        ("ot=th:ffffffffffffff", 10_000_000, None),
+        ("ot=th:xyz", 1_000, "unknown"),
+        ("other=1", 1_000, "unknown"),
+    ],
+)
+def test_weight_of_a_strangers_sample(recorder, member, weight, mark):
+    """P5: the weight is read from OTel's ot=th:, else the row is marked "rate unknown"."""
+    hopline.server_send(hopline.server_recv("op", {"traceparent": VALID, "tracestate": member}))
+    row = recorder.one(name="op")
+    assert (row.weight, row.tags.get("hopline.rate")) == (weight, mark)

@@ -1,65 +1,11 @@
-import gzip
-import json
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import hopline
 from hopline import tracer as tracing
 from support import wait_until
-
-
-class Collector(ThreadingHTTPServer):
-    """Answers as told and keeps what it was sent."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[tuple[dict[str, str], dict]] = []
-        self.answers: list[tuple[int, bytes]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    @property
-    def rows(self) -> list[dict]:
-        return [row for _, body in self.requests for row in body["rows"]]
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Collector
-
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
-            raw = gzip.decompress(raw)
-        status, answer = (
-            self.server.answers.pop(0) if self.server.answers else (202, b'{"accepted": 1, "rejected": []}')
-        )
-        self.server.requests.append(({"path": self.path, **self.headers}, json.loads(raw)))
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *args) -> None:
-        pass
-
-
-@pytest.fixture
-def collector():
-    with Collector() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -70,6 +70,22 @@ def parse_hop(value: str) -> Hop | None:
     return Hop(int(parts[0], 16), parts[1], int(weight), *(unquote(part) for part in parts[3:7]))
 
 
+def otel_weight(others: Iterable[str]) -> int | None:
+    """The weight in thousandths that OpenTelemetry's member says (``ot=th:c``), or ``None``.
+
+    ``th`` is the rejection threshold, a fraction of 2**56 in hex without trailing zeros
+    (https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/).
+    """
+    for member in others:
+        if member.startswith("ot="):
+            fields = dict(field.partition(":")[::2] for field in member[3:].split(";"))
+            threshold = fields.get("th", "")
+            if re.fullmatch(r"[0-9a-f]{1,14}", threshold, re.ASCII):
+                rate = 1 - int(threshold.ljust(14, "0"), 16) / (1 << 56)
+                return min(WEIGHT_MAX, round(WEIGHT_ONE / rate)) if rate > 0 else WEIGHT_MAX
+    return None
+
+
 def write(hop: Hop, others: tuple[str, ...]) -> str:
     """The header: our member first, then the others in their order, 32 at most."""
     value = write_hop(hop)

@@ -1,0 +1,60 @@
+"""A stand-in for the collector: an HTTP server that keeps the rows it is sent."""
+
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Collecting(ThreadingHTTPServer):
+    """Answers as told and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[tuple[dict[str, str], dict]] = []
+        self.answers: list[tuple[int, bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def rows(self) -> list[dict]:
+        """Every row, with the process facts it came with."""
+        return [{**body["process"], **row} for _, body in list(self.requests) for row in body["rows"]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Collecting
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            raw = gzip.decompress(raw)
+        accepted = (202, b'{"accepted": 1, "rejected": []}')
+        status, answer = self.server.answers.pop(0) if self.server.answers else accepted
+        self.server.requests.append(({"path": self.path, **self.headers}, json.loads(raw)))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args) -> None:
+        pass
+
+
+@contextmanager
+def collecting() -> Iterator[Collecting]:
+    with Collecting() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

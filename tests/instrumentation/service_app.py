@@ -1,0 +1,30 @@
+"""A service of the process tests: answers GET /work/{n} after calling those that CALLS names, comma-separated."""
+
+import os
+
+import httpx
+from fastapi import FastAPI
+
+import hopline
+from hopline.hooks.asgi import TraceMiddleware
+
+hopline.configure()
+hopline.install("httpx")
+
+app = FastAPI()
+app.add_middleware(TraceMiddleware)
+
+
+@app.get("/work/{n}")
+async def work(n: int) -> dict[str, int]:
+    if n == 0:
+        hopline.set_uid("u-4711")
+    async with httpx.AsyncClient(timeout=20) as client:
+        for address in filter(None, os.environ.get("CALLS", "").split(",")):
+            (await client.get(f"{address}/work/{n + 1}")).raise_for_status()
+    return {"pid": os.getpid()}
+
+
+@app.get("/health")
+async def health() -> str:
+    return "ok"
