@@ -76,7 +76,7 @@ class KafkaIntake:
 
     def __init__(self, servers: tuple[str, ...], topics: Mapping[str, str], options: Mapping[str, Any]) -> None:
         self._servers = servers
-        self._topic_of = {form: topic for topic, form in reversed(topics.items())}
+        self._topic_of = {form: topic for topic, form in reversed(list(topics.items()))}
         self._options = dict(options)
         self._lock = threading.Lock()
         self._producer: Any = None

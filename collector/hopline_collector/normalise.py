@@ -275,7 +275,10 @@ def _move(columns: Columns, row: int, delta: int, oldest: int) -> None:
 
 def duplicates(columns: Columns) -> list[int]:
     """Rows that repeat the (trace, id, kind) of another row; the finished copy stays, else the first."""
-    keys = list(zip(columns["trace_id"], columns["id"], columns["kind"], strict=True))
+    ids = columns["id"]
+    if len(set(ids)) == len(ids):
+        return []
+    keys = list(zip(columns["trace_id"], ids, columns["kind"], strict=True))
     if len(set(keys)) == len(keys):
         return []
     unfinished = columns["unfinished"]

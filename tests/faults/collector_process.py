@@ -23,7 +23,9 @@ def main() -> None:
     wanted = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    store = ClickHouse(StoreSettings(path=wanted.get("path", ""), url=wanted.get("url", "")))
+    store = ClickHouse(
+        StoreSettings(path=wanted.get("path", ""), url=wanted.get("url", ""), fsync=wanted.get("fsync", False))
+    )
     settings = CollectorSettings(
         journal=Path(wanted["journal"]) if wanted.get("journal") else None,
         kafka=wanted.get("kafka", ""),

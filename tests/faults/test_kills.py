@@ -16,7 +16,7 @@ from support.kafka import create_topic
 from support.killing import ROWS, Killable, Rig
 from support.waiting import wait_until
 
-KILLS = int(os.environ.get("HOPLINE_TEST_KILLS", "10"))
+KILLS = 50 if os.environ.get("HOPLINE_TEST_FULL") else 10
 
 Topic = Callable[..., str]
 

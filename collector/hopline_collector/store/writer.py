@@ -9,6 +9,7 @@ from hopline_collector.core import INGEST_COLUMNS, Block
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
+from hopline_collector.store.quick_types import quickened
 
 _AWAY_CODES: Final = frozenset({159, 164, 202, 209, 210, 225, 241, 242, 243, 279, 285, 319, 374, 999})
 """Engine errors that pass: time-outs, memory, disk space, read-only mode, network, coordination."""
@@ -117,7 +118,7 @@ class ClickHouseWriter:
         """Types of the columns, asked for once: a DESCRIBE per insert costs a millisecond."""
         if table not in self._types:
             described = handle.create_insert_context(table, list(names))
-            self._types[table] = list(described.column_types)
+            self._types[table] = [quickened(column_type) for column_type in described.column_types]
         return self._types[table]
 
 
