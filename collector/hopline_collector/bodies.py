@@ -9,6 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+BATCH_HEADER: Final = "hopline-batch-id"
+
 _CHUNK_SECONDS: Final = 10.0
 _BODY_SECONDS: Final = 30.0
 _IN_FLIGHT_BYTES: Final = 128 * 1024 * 1024
@@ -96,6 +98,14 @@ def _inflate(raw: bytes, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> RefusedError:
     return RefusedError(413, "too_large", f"at most {max_bytes} bytes, inflated")
+
+
+def batch_id_of(request: Request) -> str:
+    """The batch id of a post, or "". Raises :class:`RefusedError` for one that is none."""
+    batch_id = request.headers.get(BATCH_HEADER, "")
+    if batch_id and not (len(batch_id) <= 128 and batch_id.isascii() and batch_id.isprintable()):
+        raise RefusedError(400, "bad_batch_id", "1 to 128 printable characters")
+    return batch_id
 
 
 def refusal(refused: RefusedError) -> Response:

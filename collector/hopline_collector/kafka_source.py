@@ -20,7 +20,7 @@ from hopline_collector.source import Arrived, Assigned, Event, PartitionKey, Pos
 
 log = logging.getLogger(__name__)
 
-TOPIC_FORMATS: Final = {"hopline.spans": "native"}
+TOPIC_FORMATS: Final = {"hopline.spans": "native", "zipkin": "zipkin", "otlp_spans": "otlp"}
 """Topics read by default, and the format of their messages."""
 
 CALL_MS: Final = 5_000

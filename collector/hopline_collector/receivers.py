@@ -1,7 +1,7 @@
 """HTTP receivers: a body is answered once it is durable, and never with a 500.
 
 Inflated size, time per body and bytes in flight are bounded. ``docs/wire.md`` is the
-contract of ``POST /api/v1/spans``.
+contract of ``POST /api/v1/spans``, to which Zipkin's v1 spans may be posted too.
 """
 
 import time
@@ -14,15 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from hopline_collector import limits
-from hopline_collector.bodies import Gate, RefusedError, read_body, refusal
+from hopline_collector import limits, receivers_otlp, receivers_zipkin
+from hopline_collector.bodies import Gate, RefusedError, batch_id_of, read_body, refusal
 from hopline_collector.core import Block, Message, build_block
 from hopline_collector.intake import Intake, IntakeAwayError, IntakeFullError
 from hopline_collector.journal import Batch
 from hopline_collector.metrics import Metrics
 from hopline_collector.plan import Plan
-
-BATCH_HEADER: Final = "hopline-batch-id"
 
 _CONTENT_TYPES: Final = {
     "application/json": "native",
@@ -48,7 +46,7 @@ def create_router(
         form = "native"
         try:
             form = _format(request)
-            batch_id = _batch_id(request)
+            batch_id = batch_id_of(request)
             body = await read_body(request, max_bytes, gate)
             try:
                 status, answer = await run_in_threadpool(_take, intake, form, body, batch_id, clock())
@@ -62,11 +60,16 @@ def create_router(
         metrics.request(form, response.status_code)
         return response
 
+    for protocol in (receivers_zipkin, receivers_otlp):
+        protocol.add_routes(router, intake, metrics, gate, clock=clock, max_bytes=max_bytes)
     return router
 
 
 def _take(intake: Intake, form: str, body: bytes, batch_id: str, now_us: int) -> tuple[int, bytes]:
     """Check the body, make it durable, and say what became of its rows."""
+    if receivers_zipkin.is_zipkin(body):
+        receivers_zipkin.take_v1(intake, body, batch_id, now_us)
+        return 202, b""
     now = now_us // 1_000_000
     if batch_id:
         known = intake.answer_of(batch_id, now)
@@ -102,10 +105,3 @@ def _format(request: Request) -> str:
     if found is None:
         raise RefusedError(415, "unsupported_media_type", "application/json or application/msgpack")
     return found
-
-
-def _batch_id(request: Request) -> str:
-    batch_id = request.headers.get(BATCH_HEADER, "")
-    if batch_id and not (len(batch_id) <= 128 and batch_id.isascii() and batch_id.isprintable()):
-        raise RefusedError(400, "bad_batch_id", "1 to 128 printable characters")
-    return batch_id

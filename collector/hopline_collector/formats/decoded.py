@@ -44,6 +44,10 @@ FLAG_ERROR = 8
 """The bit of ``flags`` that says a row failed; the other bits are those of the model."""
 
 
+FOREIGN_FACT = "foreign"
+"""The process fact, "1", that says the rows came from another tracer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A row, or with ``index`` -1 a whole message, that could not be taken."""
@@ -74,8 +78,11 @@ class Batch:
     rows: list[WireRow]
     indexes: list[int] | None = None
     """Each row's place in its message; None = 0, 1, 2, ..."""
-    foreign: bool = False
-    """Rows of another tracer: no caller fields, perhaps no paths."""
+
+    @property
+    def foreign(self) -> bool:
+        """Rows of another tracer: no caller fields, perhaps no paths."""
+        return self.process.get(FOREIGN_FACT) == "1"
 
 
 @dataclass(slots=True)

@@ -1,0 +1,32 @@
+"""Spans of other tracers on their way in: decoded once, kept in our own wire format.
+
+Taking an OTLP or Zipkin body apart costs ten times what our own format does, so what a
+receiver decoded to answer its sender is not decoded again by the hand-over.
+"""
+
+import msgspec
+
+from hopline_collector.bodies import RefusedError
+from hopline_collector.formats import Decoded, native
+from hopline_collector.intake import Entry, Intake, IntakeAwayError, IntakeFullError
+from hopline_collector.journal import Batch
+
+
+def entries(decoded: Decoded, form: str) -> list[Entry]:
+    """The rows as wire messages, and each refused span as it came, for the dead letters."""
+    found: list[Entry] = [
+        ("native", msgspec.msgpack.encode([native.VERSION, batch.process, batch.rows])) for batch in decoded.batches
+    ]
+    return found + [(form, bad.raw) for bad in decoded.refused]
+
+
+def store(intake: Intake, stored: list[Entry], batch: Batch | None) -> None:
+    """Make entries durable. Raises :class:`RefusedError` with 429 or 503 when that cannot be done now."""
+    if not stored:
+        return
+    try:
+        intake.accept(stored, batch)
+    except IntakeFullError as error:
+        raise RefusedError(429, "full", str(error), 5) from error
+    except IntakeAwayError as error:
+        raise RefusedError(503, "unavailable", str(error), 5) from error

@@ -1,0 +1,228 @@
+"""OTLP in JSON: hex ids, lowerCamelCase keys, 64-bit integers as strings or numbers.
+
+The rules are those of https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
+"""
+
+import base64
+import math
+from typing import Any, Final
+
+import msgspec
+
+from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, Refused
+from hopline_collector.formats.mapping import BadSpanError, Process, text_of
+from hopline_collector.formats.objects import repaired_json
+from hopline_collector.formats.otlp_span import Scope, Span, wire_row
+
+_Integer = int | str | None
+_KIND_NAMES: Final = {
+    f"SPAN_KIND_{name}": number
+    for number, name in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
+}
+_STATUS_NAMES: Final = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_INT64: Final = 2**64
+
+
+class _Camel(msgspec.Struct, rename="camel", gc=False):
+    """Unknown members are ignored."""
+
+
+class _Array(_Camel):
+    values: list["_Value"] | None = None
+
+
+class _Map(_Camel):
+    values: list["_Attribute"] | None = None
+
+
+class _Value(_Camel):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: _Integer = None
+    double_value: float | str | None = None
+    array_value: _Array | None = None
+    kvlist_value: _Map | None = None
+    bytes_value: str | None = None
+
+
+class _Attribute(_Camel):
+    key: str = ""
+    value: _Value | None = None
+
+
+class _Resource(_Camel):
+    attributes: list[_Attribute] | None = None
+
+
+class _ScopeFacts(_Camel):
+    name: str | None = None
+    version: str | None = None
+
+
+class _Event(_Camel):
+    time_unix_nano: _Integer = 0
+    name: str | None = None
+    attributes: list[_Attribute] | None = None
+
+
+class _Link(_Camel):
+    trace_id: str = ""
+    span_id: str = ""
+
+
+class _Status(_Camel):
+    code: _Integer = 0
+    message: str | None = None
+
+
+class _Span(_Camel):
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    name: str | None = None
+    kind: _Integer = 0
+    start_time_unix_nano: _Integer = 0
+    end_time_unix_nano: _Integer = 0
+    attributes: list[_Attribute] | None = None
+    events: list[_Event] | None = None
+    links: list[_Link] | None = None
+    status: _Status | None = None
+    dropped_attributes_count: _Integer = 0
+    dropped_events_count: _Integer = 0
+    dropped_links_count: _Integer = 0
+
+
+class _ScopeSpans(_Camel):
+    scope: _ScopeFacts | None = None
+    spans: list[msgspec.Raw] | None = None
+
+
+class _ResourceSpans(_Camel):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] | None = None
+
+
+class _Request(_Camel):
+    resource_spans: list[_ResourceSpans] | None = None
+
+
+_request: Final = msgspec.json.Decoder(_Request)
+_one: Final = msgspec.json.Decoder(_Span)
+_FAULTS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError)
+
+
+def decode(body: bytes) -> Decoded:
+    """Rows of an ``ExportTraceServiceRequest`` in JSON. Raises :class:`DecodeError` when it is none."""
+    try:
+        request = _request.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        repaired = repaired_json(body)
+        if repaired is None:
+            raise DecodeError("malformed", str(error)) from error
+        return decode(repaired)
+    decoded = Decoded()
+    index = 0
+    for resource_spans in request.resource_spans or ():
+        resource = resource_spans.resource
+        process = Process(_attributes(resource.attributes) if resource else {})
+        rows, indexes = [], []
+        for scope_spans in resource_spans.scope_spans or ():
+            facts = scope_spans.scope or _ScopeFacts()
+            scope = Scope(process, facts.name or "", facts.version or "")
+            for raw in scope_spans.spans or ():
+                try:
+                    rows.append(wire_row(_span(_one.decode(raw)), scope))
+                    indexes.append(index)
+                except _FAULTS as error:
+                    reason = error.reason if isinstance(error, BadSpanError) else "malformed_span"
+                    alone = _alone(resource_spans, scope_spans, raw)
+                    decoded.refused.append(Refused(index, reason, f"span {index}: {error}"[:500], alone))
+                index += 1
+        if rows:
+            decoded.batches.append(Batch(process.facts, rows, indexes))
+    return decoded
+
+
+def _span(found: _Span) -> Span:
+    start, end = _integer(found.start_time_unix_nano), _integer(found.end_time_unix_nano)
+    status = found.status or _Status()
+    return Span(
+        _hex(found.trace_id, 32),
+        int.from_bytes(_hex(found.span_id, 16), "big"),
+        int.from_bytes(_hex(found.parent_span_id, 16), "big"),
+        found.name or "",
+        _integer(_KIND_NAMES.get(str(found.kind), found.kind)),
+        start // 1000,
+        (end - start) // 1000 if end else None,
+        _attributes(found.attributes),
+        found.trace_state or "",
+        _integer(_STATUS_NAMES.get(str(status.code), status.code)),
+        status.message or "",
+        [(_integer(e.time_unix_nano) // 1000, e.name or "", _attributes(e.attributes)) for e in found.events or ()],
+        [(_hex(x.trace_id, 32), int.from_bytes(_hex(x.span_id, 16), "big")) for x in found.links or ()],
+        _integer(found.dropped_attributes_count),
+        _integer(found.dropped_events_count),
+        _integer(found.dropped_links_count),
+    )
+
+
+def _hex(text: str | None, digits: int) -> bytes:
+    """The bytes of an id; empty for none. Raises BadSpanError for anything else than so many hex digits."""
+    if not text:
+        return b""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(text) != digits or len(found) * 2 != digits:
+        raise BadSpanError("bad_trace_id" if digits == 32 else "bad_id", f"not {digits} hex digits: {text[:80]!r}")
+    return found
+
+
+def _integer(value: _Integer) -> int:
+    """A 64-bit integer that came as a number or as text."""
+    number = int(value) if isinstance(value, str) and len(value) <= 20 else value
+    if isinstance(number, int) and not isinstance(number, bool) and -_INT64 < number < _INT64:
+        return number
+    if number is None:
+        return 0
+    raise ValueError(f"not a 64-bit integer: {str(value)[:40]!r}")
+
+
+def _attributes(found: list[_Attribute] | None) -> dict[str, str]:
+    if not found:
+        return {}
+    texts = {}
+    for attribute in found:
+        value = attribute.value
+        if value is None:
+            texts[attribute.key] = ""
+        else:
+            text = value.string_value
+            texts[attribute.key] = text_of(_plain(value)) if text is None else text
+    return texts
+
+
+def _plain(value: _Value | None, depth: int = 0) -> Any:
+    """The Python value of an ``AnyValue``; what is nested too deep is left out."""
+    if value is None or depth > 16:
+        return None
+    if value.array_value is not None:
+        return [_plain(item, depth + 1) for item in value.array_value.values or ()]
+    if value.kvlist_value is not None:
+        return {item.key: _plain(item.value, depth + 1) for item in value.kvlist_value.values or ()}
+    if value.bytes_value is not None:
+        return base64.b64encode(base64.b64decode(value.bytes_value)).decode()
+    if value.double_value is not None:
+        number = float(value.double_value)
+        return number if math.isfinite(number) else str(value.double_value)
+    if value.int_value is not None:
+        return _integer(value.int_value)
+    return value.string_value if value.bool_value is None else value.bool_value
+
+
+def _alone(resource_spans: _ResourceSpans, scope_spans: _ScopeSpans, span: msgspec.Raw) -> bytes:
+    """A request that holds this one span with its resource and scope."""
+    scope = _ScopeSpans(scope_spans.scope, [span])
+    return msgspec.json.encode(_Request([_ResourceSpans(resource_spans.resource, [scope])]))
