@@ -213,7 +213,7 @@ class ShopAnswers:
     def points(self, params: Any) -> dict[str, Any]:
         points = [
             {
-                "trace_id": f"{n:032x}",
+                "trace_id": f"a{n:031x}",
                 "start_us": NOW - n * 18_000_000,
                 "duration_us": 20_000 + (n * 7919) % 1_200_000,
                 "errors": int(n % 11 == 0),

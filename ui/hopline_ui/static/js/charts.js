@@ -21,7 +21,7 @@ export function chart(place, { times, lines, format, zone, label, onZoom }) {
     legend: { live: true },
     scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, 1e-9)] } },
     tzDate: (seconds) => (zone === "local" ? new Date(seconds * 1000) : globalThis.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC")),
-    axes: [{ ...axis, size: 30, values: (_plot, ticks) => ticks.map((s) => stamp(s).slice(11, 16)) }, { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) }],
+    axes: [{ ...axis, size: 34, gap: 8, values: (_plot, ticks) => ticks.map((s) => stamp(s).slice(11, 16)) }, { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) }],
     series: [
       { label, value: (_plot, s) => (s === null ? "–" : stamp(s)) },
       ...lines.map((line) => ({

@@ -58,7 +58,10 @@ export function heatmap(canvas, current, { zone, onBrush }) {
     context.textBaseline = "middle";
     context.textAlign = "right";
     const every = Math.max(1, Math.ceil(22 / h));
-    for (let row = 0; row < rows; row += every) context.fillText(duration(data.edges_us[row]), LEFT - 8, height - BOTTOM - row * h - Math.min(h / 2, 6));
+    for (let row = 0; row < rows; row += every) {
+      const y = height - BOTTOM - row * h - Math.min(h / 2, 6);
+      if (y > 6) context.fillText(duration(data.edges_us[row]), LEFT - 8, y);
+    }
     if (!data.times.length) return;
     for (const [part, align] of [[0, "left"], [0.5, "center"], [1, "right"]]) {
       const at = data.times[0] + part * (data.times.at(-1) + data.step_us - data.times[0]);

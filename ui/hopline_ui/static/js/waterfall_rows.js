@@ -96,7 +96,7 @@ function what(m, i, service) {
   const { columns } = m;
   const element = make("span", "wf-what");
   const operation = m.names[columns.name[i]];
-  element.append(make("b", "dot"), make("span", "wf-service", service || columns.peer[i] || t("missing")), make("span", "wf-op", operation));
+  element.append(make("span", "wf-service", service || columns.peer[i] || t("missing")), make("span", "wf-op", operation));
   element.title = `${service} ${operation}`;
   return element;
 }
@@ -134,7 +134,11 @@ function bars(scene, line, i) {
     place(mark, window, from, to - from);
     line.append(mark);
   }
-  if (!(columns.flags[i] & FLAG.placeholder)) label(line, window, start, start + length, duration(length));
+  if (columns.flags[i] & FLAG.placeholder) return;
+  // Beside both bars: with skewed clocks the callee's can lie outside its caller's.
+  const first = two ? Math.min(start, columns.inner_start[i]) : start;
+  const last = two ? Math.max(start + length, columns.inner_start[i] + columns.inner_duration[i]) : start + length;
+  label(line, window, first, last, duration(length));
 }
 
 /** The figure stands right of its bar, or left of it where no room is left. */

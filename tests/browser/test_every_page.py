@@ -1,0 +1,118 @@
+"""Every page in a real browser: nothing serious for axe, nothing wider than the window, nothing from elsewhere."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from support import wait_until
+
+from ui_support import TRACE_ID, Served
+
+TRACE = f"/trace/{TRACE_ID}"
+PAGES = {
+    "home": "/",
+    "search": "/search",
+    "nothing found": "/search?service=nobody",
+    "user": "/users/u-4711",
+    "map": "/map",
+    "map panel": "/map?node=orders",
+    "service": "/service/orders",
+    "system": "/system",
+    "compare": "/compare?a=1&b=2",
+    "waterfall": TRACE,
+    "span": f"{TRACE}?span=k6",
+    "call tree": f"{TRACE}?tab=calltree",
+    "statistics": f"{TRACE}?tab=statistics",
+    "events": f"{TRACE}?tab=events",
+    "flame": f"{TRACE}?tab=flame",
+    "trace map": f"{TRACE}?tab=map",
+    "json": f"{TRACE}?tab=json",
+}
+TABS = ("statistics", "events", "json")
+LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh-CN"), ("dark", "zh-CN")]
+
+
+def look(page: Any, served: Served, theme: str, language: str) -> None:
+    names = {"hop_theme": theme, "hop_lang": language}
+    page.context.add_cookies([{"name": name, "value": value, "url": served.url} for name, value in names.items()])
+
+
+@pytest.mark.parametrize(("theme", "language"), LOOKS)
+def test_axe_finds_nothing_serious(theme: str, language: str, page: Any, shop: Served):
+    """U11: contrast, names, roles and landmarks hold in both themes and languages."""
+    look(page, shop, theme, language)
+    found = {}
+    for name, path in PAGES.items():
+        page.goto(shop.url + path, wait_until="load")
+        violations = Axe().run(page).response["violations"]
+        bad = {
+            v["id"]: [n["html"][:160] for n in v["nodes"][:3]]
+            for v in violations
+            if v["impact"] in {"serious", "critical"}
+        }
+        if bad:
+            found[name] = bad
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_pages_fit_the_window(width: int, page: Any, shop: Served):
+    """U11: nothing is wider than the window; wide tables scroll inside their panels."""
+    page.set_viewport_size({"width": width, "height": 800})
+    for name, path in PAGES.items():
+        page.goto(shop.url + path, wait_until="load")
+        beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert beyond <= 0, name
+
+
+def test_nothing_is_fetched_from_elsewhere(page: Any, shop: Served):
+    """U10: every request of every page goes to our own origin."""
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+    for path in PAGES.values():
+        page.goto(shop.url + path, wait_until="load")
+    assert asked == {urlsplit(shop.url).netloc}
+
+
+def test_pages_read_with_scripts_off(browser: Any, shop: Served):
+    """U11: figures, rows and tables stand in the HTML; the zone is named."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for path, fact in (
+        ("/", "84.1"),
+        ("/map", "84.1/s"),
+        (TRACE, "not received"),
+        ("/service/orders", "1.2 s"),
+        ("/search", "Timeout"),
+    ):
+        page.goto(shop.url + path)
+        assert fact in page.inner_text("main")
+        assert page.inner_text("#zone") == "UTC"
+    context.close()
+
+
+def test_theme_and_zone_are_kept(page: Any, shop: Served):
+    """U2: theme and zone are chosen once; local times name their offset."""
+    page.goto(shop.url + "/search")
+    page.click("#theme")
+    assert page.get_attribute("html", "data-theme") == "light"
+    page.click("#theme")
+    assert page.get_attribute("html", "data-theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") is not None
+    page.click("#zone")
+    wait_until(lambda: page.get_attribute("html", "data-zone") == "local")
+    page.goto(shop.url + TRACE)
+    assert page.get_attribute("html", "data-zone") == "local"
+    assert page.get_attribute("html", "data-theme") == "dark"
+
+
+def test_local_times_are_those_of_the_browser(browser: Any, shop: Served):
+    """U2: in Shanghai the trace starts eight hours later on the clock, and the page says UTC+8."""
+    context = browser.new_context(timezone_id="Asia/Shanghai")
+    context.add_cookies([{"name": "hop_zone", "value": "local", "url": shop.url}])
+    page = context.new_page()
+    page.goto(shop.url + TRACE)
+    wait_until(lambda: page.inner_text("#zone") == "UTC+8")
+    assert page.inner_text(".trace-facts-line time") == "2025-11-22 16:26:40"
+    context.close()

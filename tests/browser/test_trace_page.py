@@ -1,0 +1,155 @@
+"""The waterfall in a real browser."""
+
+from typing import Any
+
+from ui_support import TRACE_ID, Served
+
+TRACE = f"/trace/{TRACE_ID}"
+
+
+def opened(page: Any, served: Served, query: str = "") -> Any:
+    page.goto(f"{served.url}{TRACE}{query}")
+    page.wait_for_selector("#grid[data-ready]")
+    return page
+
+
+def focused(page: Any) -> str:
+    return page.evaluate("document.activeElement.querySelector('.wf-path')?.textContent ?? ''")
+
+
+def test_ten_thousand_spans_need_few_elements(page: Any, large: Served):
+    """U9: under 600 elements, the last row by one key, and it is the last of all."""
+    opened(page, large)
+    assert page.evaluate("document.querySelectorAll('*').length") < 600
+    page.focus("#rows > [tabindex='0']")
+    page.keyboard.press("End")
+    assert focused(page) == "0.10002"
+    assert page.evaluate("document.querySelectorAll('*').length") < 600
+    page.keyboard.press("Home")
+    assert focused(page) == "0"
+
+
+def test_rows_are_a_treegrid_for_the_keyboard(page: Any, shop: Served):
+    """U4: arrows move, collapse and expand; Enter opens the details, Escape closes them."""
+    opened(page, shop)
+    page.focus("#rows > [tabindex='0']")
+    page.keyboard.press("ArrowDown")
+    assert focused(page) == "0.1"
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#rows > .wf-row").count() == 11
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#rows > .wf-row").count() == 12
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == "0.1.1"
+    page.keyboard.press("ArrowLeft")
+    assert focused(page) == "0.1"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel h2")
+    assert "users" in page.inner_text("#panel h2")
+    assert "span=k1" in page.url
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#panel", state="hidden")
+    assert "span=" not in page.url
+
+
+def test_letters_act_anywhere_but_in_fields(page: Any, shop: Served):
+    """U4: collapse and expand all, levels, critical path, errors, help."""
+    opened(page, shop)
+    page.keyboard.press("[")
+    assert page.locator("#rows > .wf-row").count() == 1
+    page.keyboard.press("p")
+    assert page.locator("#rows > .wf-row").count() == 3
+    page.keyboard.press("]")
+    assert page.locator("#rows > .wf-row").count() == 12
+    page.keyboard.press("c")
+    assert page.locator(".wf-critical").count() == 5
+    page.keyboard.press("e")
+    assert focused(page) == "0.2"
+    page.keyboard.press("?")
+    assert page.locator("#keys[open]").count() == 1
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("c[e")
+    assert page.input_value("#find") == "c[e"
+    assert page.locator(".wf-critical").count() == 5
+
+
+def test_find_counts_steps_and_filters(page: Any, shop: Served):
+    """U4: matches are counted, walked with n, and shown alone with what is hidden."""
+    opened(page, shop)
+    page.fill("#find", "bank")
+    assert page.inner_text("#found") == "3 spans"
+    page.keyboard.press("Enter")
+    assert page.inner_text("#found") == "1 of 3"
+    page.keyboard.press("n")
+    assert page.inner_text("#found") == "2 of 3"
+    assert focused(page) == "0.2.2.2"
+    page.click("#only")
+    text = page.inner_text("#rows")
+    assert "spans hidden" in text
+    assert "inventory" not in text
+    assert "only=1" in page.url
+    assert "q=bank" in page.url
+
+
+def test_legend_shows_one_service(page: Any, shop: Served):
+    """U4: a service of the legend leaves its spans and their ancestors."""
+    opened(page, shop)
+    page.click("#legend button[data-service='users']")
+    paths = page.locator("#rows .wf-path").all_inner_texts()
+    assert paths == ["0", "0.1", "0.1.1"]
+
+
+def test_minimap_zooms_and_the_address_keeps_it(page: Any, shop: Served):
+    """U4: dragging over the overview shows that part; reloading shows it again; 0 shows all."""
+    opened(page, shop)
+    box = page.locator("#mini").bounding_box()
+    y = box["y"] + 20
+    page.mouse.move(box["x"] + box["width"] * 0.25, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, y, steps=4)
+    page.mouse.up()
+    assert "t0=3" in page.url
+    assert page.locator("#ruler .wf-time").first.inner_text() == "310 ms"
+    page.reload()
+    page.wait_for_selector("#grid[data-ready]")
+    assert page.locator("#ruler .wf-time").first.inner_text() == "310 ms"
+    page.keyboard.press("0")
+    assert "t0=" not in page.url
+
+
+def test_deep_link_shows_the_span_in_sight(page: Any, large: Served):
+    """U4: a link to a span far down opens there, with its details."""
+    opened(page, large, "?span=k9000")
+    row = page.locator("#rows > .selected")
+    row.wait_for()
+    assert row.is_visible()
+    assert row.locator(".wf-path").inner_text() == "0.8991"
+    assert "0.8991" in page.inner_text("#panel")
+
+
+def test_details_follow_the_chosen_row(page: Any, shop: Served):
+    """U4: a click opens the details beside the rows; a call in them leads on."""
+    opened(page, shop)
+    page.click("#rows .wf-row:has-text('charge')")
+    page.wait_for_selector("#panel :text('bank did not answer')")
+    page.click("#panel [data-span='k7']")
+    page.wait_for_selector("#panel h2:has-text('bank')")
+    assert "span=k7" in page.url
+
+
+def test_equal_siblings_are_folded(page: Any, large: Served):
+    """U4: nothing that repeats five times in a row takes five rows."""
+    opened(page, large)
+    assert page.locator("#grid").get_attribute("aria-rowcount") == "10013"
+
+
+def test_columns_can_be_resized_with_the_keyboard(page: Any, shop: Served):
+    """U11: the separator between names and bars is a control of its own."""
+    opened(page, shop)
+    before = page.locator("#rows .wf-name").first.bounding_box()["width"]
+    page.focus("#split")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#rows .wf-name").first.bounding_box()["width"] > before
+    assert page.get_attribute("#split", "aria-valuenow") == "50"
