@@ -12,7 +12,7 @@ from hopline.counts import Counts
 from hopline.entry import Entry
 from hopline.errors import SettingError
 from hopline.ids import FRAGMENT, RANDOM_BITS, new_trace_id, random_bits, span_hex, trace_hex, within_limits
-from hopline.model import CALL_KINDS, DEBUG, SAMPLED
+from hopline.model import CALL_KINDS, DEBUG, SAMPLED, WEIGHT_ONE
 from hopline.noop import NOOP, UnsampledSpan
 from hopline.propagation import inbound
 from hopline.propagation.baggage import Baggage
@@ -42,6 +42,7 @@ class Tracer:
         self.counts: Counts = reporter.counts
         self.enabled = config.enabled
         self.sampler = _sampler(config, self.counts)
+        self._keeps_all = isinstance(self.sampler, RateSampler) and config.sample == 1
         self.clock = config.clock or perf_counter_ns
         self._wall = config.clock or time_ns
 
@@ -55,7 +56,7 @@ class Tracer:
         if not self.enabled:
             return NOOP
         trace_id = (self._wall() // _SECOND & 0xFFFFFFFF) << RANDOM_BITS | random_bits(RANDOM_BITS)
-        weight = self.sampler.weight(trace_id, name)
+        weight = WEIGHT_ONE if self._keeps_all else self.sampler.weight(trace_id, name)
         if not weight:
             return UnsampledSpan(Entry(self, trace_id, name, "0", 0, 0), random_bits(64))
         reporter = self.reporter
@@ -181,7 +182,7 @@ def span(
         else:
             made = under_unusual(parent, number, name, kind, {} if tags is None else _texts(tags))
     elif parent is None:
-        made = active().root(name, kind, {} if tags is None else _texts(tags))
+        made = (_active or configure()).root(name, kind, {} if tags is None else _texts(tags))
     else:
         return NOOP
     if peer or peer_kind:

@@ -43,6 +43,7 @@ def test_types_are_kept(tmp_path):
         capture_output=True,
         text=True,
         timeout=200,
+        check=False,
     )
     lines = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("sample.py")]
     assert lines == [
