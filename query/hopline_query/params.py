@@ -157,8 +157,7 @@ class Params:
             if width / step > MOST_POINTS:
                 raise BadRequestError(f"more than {MOST_POINTS} points: take a wider step", field="step", column=1)
             return step
-        nice = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
-        return next((s * 1_000_000 for s in nice if width / (s * 1_000_000) <= points), 7 * DAY_US)
+        return step_for(width, points)
 
     def _cursor(self, order_by: str) -> tuple[tuple[int, str] | None, int]:
         text = self.text("cursor")
@@ -173,6 +172,12 @@ class Params:
         if order != order_by:
             raise BadRequestError("the cursor belongs to another order", field="cursor", column=1)
         return (value, trace_id), as_of
+
+
+def step_for(width_us: int, points: int) -> int:
+    """A round slot length in microseconds that cuts a range into at most so many points."""
+    nice = (10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
+    return next((s * 1_000_000 for s in nice if width_us <= points * s * 1_000_000), 7 * DAY_US)
 
 
 def cursor(order_by: str, value: int, trace_id: str, as_of_us: int) -> str:

@@ -146,7 +146,7 @@ class QueryService:
 
     def dependencies(self, params: Values = NOTHING) -> Json:
         """The dependency map."""
-        return self._timed(dependencies.dependencies, params)
+        return self._timed(lambda r, read: dependencies.dependencies(r, read, self._instrumented(read)), params)
 
     def find(self, text: str) -> Json:
         """What a pasted text names."""

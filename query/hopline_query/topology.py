@@ -114,7 +114,7 @@ def hints(graph: "nx.DiGraph[str]") -> dict[str, Any]:
     groups = sorted(sorted(g) for g in nx.strongly_connected_components(graph) if len(g) > 1)[:HINTS]
     cycles = []
     for group in groups:
-        circle = nx.DiGraph(sorted((a, b) for a, b in graph.subgraph(group).edges if a != b))
+        circle: nx.DiGraph[str] = nx.DiGraph(sorted((a, b) for a, b in graph.subgraph(group).edges if a != b))
         found = [a for a, _ in nx.find_cycle(circle, group[0])]
         least = found.index(min(found))
         turned = found[least:] + found[:least]

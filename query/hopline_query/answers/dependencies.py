@@ -20,8 +20,8 @@ TRACES = 100
 """Traces that the map of a search is drawn from."""
 
 
-def dependencies(reader: SpanReader, params: Params) -> dict[str, Any]:
-    """Nodes, edges and hints (docs/api.md)."""
+def dependencies(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str, Any]:
+    """Nodes, edges and hints (docs/api.md); ``known`` names services that reported at any time."""
     if params.text("trace_id"):
         return _of_rows(_rows_of_trace(reader, params), params, {})
     if params.text("uid") or params.text("filter"):
@@ -32,7 +32,7 @@ def dependencies(reader: SpanReader, params: Params) -> dict[str, Any]:
     everything, _, _ = reader.figures(FiguresQuery(cut, view="all", histogram=False))
     services = {key[0]: Figures() for key, _ in everything} | {key[0]: value for (key, _), value in entry.items()}
     instances = Counter(service for service, _, _ in reader.instances(cut, ""))
-    return _map(edges, services, cut, params, instances=instances, known=known_services(reader, params))
+    return _map(edges, services, cut, params, instances=instances, known=known)
 
 
 def known_services(reader: SpanReader, params: Params) -> frozenset[str]:
@@ -106,7 +106,7 @@ def _map(
         services,
         known=known,
         instances=instances,
-        seconds=(scope.to_us - scope.from_us) / 1e6,
+        seconds=max(1_000_000, min(scope.to_us, params.now_us) - scope.from_us) / 1e6,
         apdex_t_us=params.settings.apdex_t_us,
         options=options,
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from hopline_query.latency import PERMILLES, Figures, bucket_bounds, describe, histogram, percentiles, scaled
-from hopline_query.params import Params
+from hopline_query.params import Params, step_for
 from hopline_query.store.port import GROUPS, FiguresQuery, Scope, SpanReader
 
 Grouped = dict[tuple[str, ...], Figures]
@@ -27,19 +27,20 @@ def stats(reader: SpanReader, params: Params) -> dict[str, Any]:
     query = params.figures()
     apdex_t = params.duration("apdex_t") or params.settings.apdex_t_us
     found, scope, slot_us = _grouped(reader, query)
-    entries = _entries(found, query.group, scope, apdex_t)
+    entries = _entries(found, query.group, _seconds(scope, params.now_us), apdex_t)
     compare = params.choice("compare", ("", "previous"), "")
     total = sum_of(found)
-    totals = describe(total, _seconds(scope), apdex_t) | {"previous": None}
+    totals = describe(total, _seconds(scope, params.now_us), apdex_t) | {"previous": None}
     if compare:
         width = scope.to_us - scope.from_us
         before, before_scope, _ = _grouped(
             reader, replace(query, scope=replace(scope, from_us=max(0, scope.from_us - width), to_us=scope.from_us))
         )
-        previous = {key: describe(value, _seconds(before_scope), apdex_t) for key, value in before.items()}
+        elapsed = _seconds(before_scope, params.now_us)
+        previous = {key: describe(value, elapsed, apdex_t) for key, value in before.items()}
         for key, entry in entries.items():
             entry["previous"] = previous.get(key)
-        totals["previous"] = describe(sum_of(before), _seconds(before_scope), apdex_t)
+        totals["previous"] = describe(sum_of(before), elapsed, apdex_t)
     if params.flag("histogram"):
         for key, entry in entries.items():
             entry["histogram"] = histogram(found[key].hist)
@@ -65,7 +66,8 @@ def series(reader: SpanReader, params: Params) -> dict[str, Any]:
     """Figures of each group slot by slot."""
     base = params.figures()
     step = params.step(base.scope)
-    found, scope, _ = reader.figures(replace(base, step_us=step))
+    query = replace(base, step_us=step)
+    found, scope, _ = reader.figures(query)
     times = list(range(scope.from_us, scope.to_us, step))
     groups: dict[tuple[str, ...], dict[int, Figures]] = {}
     for (key, start), value in found.items():
@@ -75,7 +77,9 @@ def series(reader: SpanReader, params: Params) -> dict[str, Any]:
     return {
         "step_us": step,
         "times": times,
-        "series": [_series(key, groups[key], times, base, step) for key in ranked[:limit]],
+        "series": [
+            _series(key, groups[key], times, replace(base, step_us=step), params.now_us) for key in ranked[:limit]
+        ],
         "versions": versions(reader, base.scope, base.service),
         "truncated": len(ranked) > limit,
         "from_us": scope.from_us,
@@ -167,14 +171,14 @@ def _grouped(reader: SpanReader, query: FiguresQuery) -> tuple[Grouped, Scope, i
     return {key: value for (key, _), value in found.items()}, scope, slot_us
 
 
-def _entries(found: Grouped, group: str, scope: Scope, apdex_t: int) -> dict[tuple[str, ...], dict[str, Any]]:
+def _entries(found: Grouped, group: str, seconds: float, apdex_t: int) -> dict[tuple[str, ...], dict[str, Any]]:
     whole = sum(value.duration_sum for value in found.values()) or 1
     entries = {}
     for key, value in sorted(found.items()):
         entries[key] = {
             **dict.fromkeys(("service", "operation", "kind", "instance", "host", "zone", "version", "caller")),
             **{NAMES.get(name, name): text for name, text in zip(GROUPS[group], key, strict=True)},
-            **describe(value, _seconds(scope), apdex_t),
+            **describe(value, seconds, apdex_t),
             "impact": round(value.duration_sum / whole, 6),
             "previous": None,
             "spark": None,
@@ -193,7 +197,7 @@ def _add_sparks(
     reader: SpanReader, query: FiguresQuery, scope: Scope, points: int, entries: dict[tuple[str, ...], dict[str, Any]]
 ) -> None:
     least = 60_000_000 if query.group in {"instance", "zone", "caller"} else 10_000_000
-    step = max(least, -(-(scope.to_us - scope.from_us) // points // least) * least)
+    step = max(least, step_for(scope.to_us - scope.from_us, points))
     found, cut, _ = reader.figures(replace(query, scope=scope, step_us=step))
     times = range(cut.from_us, cut.to_us, step)
     for key, entry in entries.items():
@@ -208,13 +212,17 @@ def _add_sparks(
 
 
 def _series(
-    key: tuple[str, ...], slots: dict[int, Figures], times: list[int], query: FiguresQuery, step: int
+    key: tuple[str, ...], slots: dict[int, Figures], times: list[int], query: FiguresQuery, now_us: int
 ) -> dict[str, Any]:
     named = {NAMES.get(name, name): text for name, text in zip(GROUPS[query.group], key, strict=True)}
-    described = [describe(slots.get(start, Figures()), step / 1e6, 1) for start in times]
+    step = query.step_us
+    described = [
+        describe(slots.get(start, Figures()), _seconds(Scope(start, start + step), now_us), 1) for start in times
+    ]
     shown = ("calls", "qps", "errors", "error_rate", "avg_us", *PERMILLES, "max_us")
     return {"operation": None, **named, **{name: [d[name] for d in described] for name in shown}}
 
 
-def _seconds(scope: Scope) -> float:
-    return (scope.to_us - scope.from_us) / 1e6
+def _seconds(scope: Scope, now_us: int) -> float:
+    """Length of the range as far as it has passed: the last slot may reach into the future."""
+    return max(1_000_000, min(scope.to_us, now_us) - scope.from_us) / 1e6

@@ -10,10 +10,15 @@ NARROW = frozenset({"service", "operation", "errors", "min_span_duration", "max_
 
 
 class Conditions:
-    """Collects bound parameters while conditions are written."""
+    """Collects bound parameters while conditions are written.
 
-    def __init__(self) -> None:
+    ``indexed`` names keys that are stored as tags: equality on them needs no look into attrs, which
+    only a scan can search, so the index alone answers.
+    """
+
+    def __init__(self, indexed: frozenset[str] = frozenset()) -> None:
         self.parameters: dict[str, Any] = {}
+        self._indexed = indexed
 
     def bind(self, value: Any, kind: str = "String") -> str:
         """A placeholder for ``value``; ``kind`` is a ClickHouse type."""
@@ -84,7 +89,9 @@ class Conditions:
         if term.field:
             return self._field(term)
         if term.op == "=":
-            # The index serves exactly this form; attrs are searched by scan.
+            # The index serves exactly this form.
+            if term.key in self._indexed:
+                return f"has(kv, {self.bind(f'{term.key}={term.value}')})"
             pair, key, value = self.bind(f"{term.key}={term.value}"), self.bind(term.key), self.bind(term.value)
             in_attrs = f"mapContains(attrs, {key}) AND attrs[{key}] = {value}"
             return f"(has(kv, {pair}) OR (NOT mapContains(tags, {key}) AND {in_attrs}))"

@@ -13,6 +13,7 @@ from hopline_query.store.port import GROUPS, Cell, Edge, ErrorGroup, FiguresQuer
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
+HALF_DAY_US = 12 * HOUR_US
 DAY_US = 24 * HOUR_US
 
 GROUP_LIMIT = 20_000
@@ -28,12 +29,12 @@ def slot_length(query: FiguresQuery) -> int:
     if query.step_us:
         return next((w for w in (HOUR_US, MINUTE_US) if query.step_us % w == 0), 10 * SECOND_US)
     width = query.scope.to_us - query.scope.from_us
-    return 10 * SECOND_US if width <= HOUR_US else MINUTE_US if width <= 2 * DAY_US else HOUR_US
+    return 10 * SECOND_US if width <= HOUR_US else MINUTE_US if width <= HALF_DAY_US else HOUR_US
 
 
 def edge_slot(scope: Scope) -> int:
     """Microseconds of the map's slots for a range."""
-    return MINUTE_US if scope.to_us - scope.from_us <= 2 * DAY_US else HOUR_US
+    return MINUTE_US if scope.to_us - scope.from_us <= HALF_DAY_US else HOUR_US
 
 
 def cut(scope: Scope, slot_us: int) -> Scope:

@@ -4,14 +4,16 @@ The matching rows give trace ids, the summaries give order and page; what a page
 beyond that is read for its traces alone.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from string import Template
 from typing import Any
 
-from hopline_query.search import anchored
+from hopline_query.search import Term, anchored
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions, narrow, term_list
+from hopline_query.store.figures import days_of
 from hopline_query.store.port import COUNTED, QUIET_US, SPREAD_US, Details, SearchQuery, Summary
 from hopline_query.store.rows import hex16
 
@@ -23,6 +25,18 @@ VALUES = {
     "errors": "errors",
     "spans": "spans",
 }
+COLUMNS = {
+    "start_us": "min(t.start_us)",
+    "end_us": "max(t.end_us)",
+    "arrived": "max(t.arrived)",
+    "spans": "sum(t.spans)",
+    "errors": "sum(t.errors)",
+    "unfinished": "sum(t.unfinished)",
+    "load_test": "max(t.load_test)",
+    "env": "max(t.env)",
+    "rootless": "min(t.root.1)",
+}
+"""What a search may compare; only what it does compare is aggregated over all traces of the range."""
 ASCENDING = frozenset({"oldest", "shortest"})
 MATCHED = 100
 """Matched span ids that are listed of one trace."""
@@ -30,19 +44,42 @@ MATCHED = 100
 
 def search(asker: Asker, query: SearchQuery) -> tuple[list[Summary], int]:
     """One page and the number of all matches (see :class:`hopline_query.store.port.SpanReader`)."""
-    conditions = Conditions()
-    low, high = max(0, query.scope.from_us - SPREAD_US), query.scope.to_us + SPREAD_US
+    conditions = Conditions(_indexed(asker, query))
     members = _members(query, conditions)
     whole = "".join(f" AND {part}" for part in conditions.whole(query))
-    text = Template(statement("search")).safe_substitute(members=members, whole=whole)
-    page = f"SELECT * FROM ({text})" + _after(query, conditions) + _order(query) + f" LIMIT {int(query.limit)}"
-    bounds = {"low": low, "high": high, "from_us": query.scope.from_us, "to_us": query.scope.to_us}
-    found = asker.rows(page, conditions.parameters | bounds)
+    after = _after(query, conditions)
+    words = set(re.findall(r"[a-z_]+", f"start_us {VALUES[query.order_by]} {whole} {after}"))
+    columns = ", ".join(f"{text} AS {name}" for name, text in COLUMNS.items() if name in words)
+    text = Template(statement("search")).safe_substitute(
+        members=members,
+        whole=whole,
+        columns=columns,
+        value=f"toInt64({VALUES[query.order_by]})",
+        passed=", ".join(name for name in COLUMNS if name in words),
+    )
+    page = f"SELECT id, total, start_us FROM ({text}){after}{_order(query)} LIMIT {int(query.limit)}"
+    found = asker.rows(page, conditions.parameters | _bounds(query))
     if not found and query.after is not None:
         # Past the last page there is no row to carry the count of all matches.
         return [], search(asker, replace(query, after=None, limit=1))[1]
-    summaries = [_summary(row) for row in found]
-    return summaries, min(int(found[0][-1]), COUNTED + 1) if found else 0
+    summaries = _summaries(asker, [row[0] for row in found], [row[2] for row in found])
+    return summaries, min(int(found[0][1]), COUNTED + 1) if found else 0
+
+
+def _summaries(asker: Asker, ids: list[str], starts: list[int]) -> list[Summary]:
+    """The whole summaries of a page, in its order."""
+    if not ids:
+        return []
+    # A part of a trace lies at its start or later, within the time that rows are looked for.
+    bounds = {"ids": ids, "low": min(starts), "high": max(starts) + 2 * SPREAD_US}
+    found = {row[0]: _summary(row) for row in asker.file("summaries", bounds)}
+    return [found[trace_id] for trace_id in ids if trace_id in found]
+
+
+def _bounds(query: SearchQuery) -> dict[str, int]:
+    scope = query.scope
+    low, high = max(0, scope.from_us - SPREAD_US), scope.to_us + SPREAD_US
+    return {"low": low, "high": high, "from_us": scope.from_us, "to_us": scope.to_us}
 
 
 def details(asker: Asker, summaries: Sequence[Summary], query: SearchQuery) -> dict[str, Details]:
@@ -74,6 +111,15 @@ def details(asker: Asker, summaries: Sequence[Summary], query: SearchQuery) -> d
             error_text=text_of_error,
         )
     return answer
+
+
+def _indexed(asker: Asker, query: SearchQuery) -> frozenset[str]:
+    """Keys compared for equality that are stored as tags in these days."""
+    keys = [term.key for term in term_list(query.expression) if term.op == "=" and not term.field]
+    if not keys:
+        return frozenset()
+    found = asker.file("indexed_keys", days_of(query.scope) | {"keys": keys})
+    return frozenset(row[0] for row in found)
 
 
 def _members(query: SearchQuery, conditions: Conditions) -> str:
@@ -116,7 +162,9 @@ def _by_terms(query: SearchQuery, row: list[str], conditions: Conditions) -> lis
     if anchored(query.expression):
         where.append("(" + " OR ".join(f"({text})" for text in texts) + ")")
     rows = f"SELECT trace_id FROM $database.spans WHERE {' AND '.join(where)}"
-    parts = [f"trace_id IN ({rows} GROUP BY trace_id HAVING {having})"]
+    # A single term needs no grouping: every row that was found meets it.
+    grouped = "" if isinstance(query.expression, Term) else f" GROUP BY trace_id HAVING {having}"
+    parts = [f"trace_id IN ({rows}{grouped})"]
     if row:
         table_where = " AND ".join([ROWS_IN_RANGE, *row])
         parts.append(f"trace_id IN (SELECT trace_id FROM $database.spans WHERE {table_where})")
@@ -131,13 +179,13 @@ def _after(query: SearchQuery, conditions: Conditions) -> str:
     sign = ">" if query.order_by in ASCENDING else "<"
     last = f"({conditions.bind(value, 'Int64')}, {conditions.bind(trace_id)})"
     quiet = conditions.bind(query.as_of_us - QUIET_US, "Int64")
-    settled = f"NOT ((unfinished > 0 OR root.1 = 1) AND arrived > {quiet})"
-    return f" WHERE (toInt64({VALUES[query.order_by]}), id) {sign} {last} AND {settled}"
+    settled = f"NOT ((unfinished > 0 OR rootless = 1) AND arrived > {quiet})"
+    return f" WHERE (value, id) {sign} {last} AND {settled}"
 
 
 def _order(query: SearchQuery) -> str:
     way = "ASC" if query.order_by in ASCENDING else "DESC"
-    return f" ORDER BY toInt64({VALUES[query.order_by]}) {way}, id {way}"
+    return f" ORDER BY value {way}, id {way}"
 
 
 def _summary(row: tuple[Any, ...]) -> Summary:

@@ -1,21 +1,6 @@
-SELECT
-  id, start_us, end_us, arrived, spans, errors, unfinished, load_test, env, services, uids, root, failure,
-  count() OVER () AS total
+SELECT lower(hex(trace_id)) AS id, $passed, $value AS value, count() OVER () AS total
 FROM (
-  SELECT
-    lower(hex(trace_id)) AS id,
-    min(t.start_us) AS start_us,
-    max(t.end_us) AS end_us,
-    max(t.arrived) AS arrived,
-    sum(t.spans) AS spans,
-    sum(t.errors) AS errors,
-    sum(t.unfinished) AS unfinished,
-    max(t.load_test) AS load_test,
-    max(t.env) AS env,
-    groupUniqArrayArray(t.services) AS services,
-    groupUniqArrayArray(t.uids) AS uids,
-    min(t.root) AS root,
-    max(t.failure) AS failure
+  SELECT trace_id, $columns
   FROM $database.traces AS t
   WHERE t.start_us BETWEEN {low:UInt64} AND {high:UInt64} $members
   GROUP BY trace_id

@@ -1,0 +1,96 @@
+"""What the engine reads for a question: bounded, by its indexes."""
+
+import json
+from string import Template
+
+import pytest
+
+from hopline_query.store.asking import statement
+
+START = 1_763_800_000_000_000
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+TRACE = "6921c0de0123456789abcdef01234567"
+
+
+@pytest.fixture
+def explain(engine, store_rows, row):
+    """Rows of three days, eight hours apart; answers parts and granules that a statement selects."""
+    rows = [
+        row(
+            "0",
+            f"{n:x}",
+            None,
+            "server",
+            trace_id=f"{n:032x}",
+            start_us=START + n * HOUR // 16,
+            uid=f"u{n}",
+            tags={"k": str(n)},
+        )
+        for n in range(1, 1_200)
+    ]
+    store_rows([*rows, row("0", "a", None, "server", uid="me", tags={"k": "needle"})])
+
+    def ask(text, **parameters):
+        with engine.reader() as handle:
+            filled = Template(text).safe_substitute(database=engine.database)
+            found = handle.query(f"EXPLAIN json = 1, indexes = 1 {filled}", parameters=parameters)
+        plan = json.loads("\n".join(readable(line[0]) for line in found.result_rows))
+        return list(indexes(plan))
+
+    return ask
+
+
+def readable(text):
+    """The driver answers in hex what is no UTF-8, such as a plan with the bytes of a trace id in it."""
+    return text if text.lstrip().startswith("[") else bytes.fromhex(text).decode("latin-1")
+
+
+def indexes(part):
+    """Every index entry of a plan."""
+    if isinstance(part, dict):
+        yield from part.get("Indexes", [])
+        for child in part.values():
+            yield from indexes(child)
+    elif isinstance(part, list):
+        for child in part:
+            yield from indexes(child)
+
+
+def by_type(found, kind):
+    return next(entry for entry in found if entry["Type"] == kind)
+
+
+def test_a_trace_reads_its_own_granules(explain):
+    """W1: a look-up by id goes through the partitions of its days and the primary key."""
+    found = explain(statement("trace_rows"), trace_id=TRACE, low=START, high=START + HOUR, limit=10)
+    assert by_type(found, "Min-Max")["Selected Parts"] == 1
+    assert by_type(found, "Min-Max")["Initial Parts"] > 3
+    key = by_type(found, "PrimaryKey")
+    assert {"trace_id"} <= set(key["Keys"])
+    assert key["Selected Granules"] == 1
+
+
+def test_the_hint_is_bounded_too(explain):
+    """W1: the bounds of a trace come from the days that its id tells, by the primary key."""
+    found = explain(statement("trace_bounds"), trace_id=TRACE, low=START - DAY, high=START + HOUR)
+    assert by_type(found, "Min-Max")["Selected Parts"] < by_type(found, "Min-Max")["Initial Parts"]
+    assert "trace_id" in by_type(found, "PrimaryKey")["Keys"]
+
+
+def test_a_tag_goes_through_its_index(explain):
+    """W1: a search by tag uses the text index."""
+    within = "start_us BETWEEN {low:UInt64} AND {high:UInt64}"
+    text = f"SELECT trace_id FROM $database.spans WHERE {within} AND has(kv, {{pair:String}})"
+    found = explain(text, low=START, high=START + DAY, pair="k=needle")
+    skip = by_type(found, "Skip")
+    assert skip["Name"] == "kv_text"
+    assert skip["Selected Granules"] < skip["Initial Granules"]
+
+
+def test_a_user_goes_through_the_key(explain):
+    """W1: a user's traces come by the primary key, at any retention."""
+    text = "SELECT trace_id FROM $database.traces_by_uid WHERE uid = {uid:String} AND start_us < {high:UInt64}"
+    found = explain(text, uid="me", high=START + 9 * DAY)
+    assert by_type(found, "PrimaryKey")["Keys"][0] == "uid"
+    assert by_type(found, "PrimaryKey")["Selected Granules"] < by_type(found, "PrimaryKey")["Initial Granules"]
