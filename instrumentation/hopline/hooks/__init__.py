@@ -4,13 +4,18 @@ A hook is a module with ``install()`` and ``uninstall()``; :data:`HOOKS` is the
 list of them with the library each needs (``""``: the standard library).
 """
 
+import functools
 import importlib
 import importlib.util
 import logging
+import sys
 from typing import Final
+
+from hopline.hooks.on_import import ImportWatch
 
 HOOKS: Final = {
     "threads": "",
+    "starlette": "starlette",
     "httpx": "httpx",
     "kafka_python": "kafka",
     "requests": "requests",
@@ -28,16 +33,27 @@ HOOKS: Final = {
 }
 """Name of the hook's module -> import name of the library it needs."""
 
+_TRIGGERS: Final = {
+    "starlette": "starlette.applications",
+    "django": "django.core.handlers.base",
+    "aiohttp_server": "aiohttp.web",
+}
+"""Module whose import brings a hook, where that is not the library itself."""
+
 _logger = logging.getLogger(__name__)
+_watch = ImportWatch()
 
 
 def install(*names: str) -> list[str]:
-    """Install the named hooks, or every hook whose library is there; returns those now in place.
+    """Install the named hooks, or every hook whose library is there; returns their names.
 
+    Named hooks are installed at once; without names, each as soon as its library is imported.
     A hook that does not fit its library's version is left out with a warning: the application runs on.
     """
+    if not names:
+        return _install_all()
     installed = []
-    for name in names or tuple(HOOKS):
+    for name in names:
         if name not in HOOKS:
             _logger.warning("there is no hook %r; there are %s", name, ", ".join(HOOKS))
         elif _available(HOOKS[name]) and _run(name, "install"):
@@ -47,9 +63,22 @@ def install(*names: str) -> list[str]:
 
 def uninstall(*names: str) -> None:
     """Put back the originals that the named hooks, or all, have replaced."""
+    if not names:
+        _watch.forget()
     for name in names or tuple(HOOKS):
-        if name in HOOKS and _available(HOOKS[name]):
+        if name in HOOKS and f"{__name__}.{name}" in sys.modules:
             _run(name, "uninstall")
+
+
+def _install_all() -> list[str]:
+    available = [name for name, library in HOOKS.items() if _available(library)]
+    for name in available:
+        action = functools.partial(_run, name, "install")
+        if HOOKS[name]:
+            _watch.when_imported(_TRIGGERS.get(name, HOOKS[name]), action)
+        else:
+            action()
+    return available
 
 
 def _available(library: str) -> bool:
@@ -58,7 +87,7 @@ def _available(library: str) -> bool:
 
 def _run(name: str, step: str) -> bool:
     try:
-        getattr(importlib.import_module(f"hopline.hooks.{name}"), step)()
+        getattr(importlib.import_module(f"{__name__}.{name}"), step)()
     except Exception:
         _logger.warning("hook %s: %s failed", name, step, exc_info=True)
         return False

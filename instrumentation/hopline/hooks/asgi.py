@@ -7,7 +7,7 @@ is known only after routing, and ends with the last chunk of the body.
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from hopline import tracer as tracing
 from hopline.context import Active
@@ -22,6 +22,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_SPAN_KEY: Final = "hopline.span"
+
+
 class TraceMiddleware:
     """``app.add_middleware(TraceMiddleware)``; websockets and lifespan pass untouched."""
 
@@ -31,8 +34,8 @@ class TraceMiddleware:
             background.install()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request under a server row."""
-        if scope["type"] != "http":
+        """Serve one request under a server row; inside another of these, pass."""
+        if scope["type"] != "http" or _SPAN_KEY in scope:
             await self._app(scope, receive, send)
             return
         tracer = tracing.active()
@@ -40,6 +43,7 @@ class TraceMiddleware:
             await self._app(scope, receive, send)
             return
         span = tracer.receive(scope["method"], scope["headers"])
+        scope[_SPAN_KEY] = span
         request = _Request(span, scope, receive, send, tracer.config.service.encode("latin-1", "replace"))
         span.begin()
         with Active(span):

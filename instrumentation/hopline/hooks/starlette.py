@@ -1,0 +1,37 @@
+"""Starlette and FastAPI without a change of code: every application serves through the ASGI middleware."""
+
+import functools
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from hopline.hooks import background
+from hopline.hooks.asgi import Receive, Scope, Send, TraceMiddleware
+from hopline.hooks.patch import Patches
+
+_patches = Patches()
+
+
+def install() -> None:
+    """Patch the serving of applications; further calls change nothing."""
+    if not _patches.applied:
+        background.install()
+        _patches.wrap(Starlette, "__call__", _traced)
+
+
+def uninstall() -> None:
+    """Put the originals back; applications that have served a request stay traced."""
+    _patches.undo()
+    background.uninstall()
+
+
+def _traced(original: Any) -> Any:
+    @functools.wraps(original)
+    async def call(self: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
+        classes: list[Any] = [one.cls for one in self.user_middleware]
+        if self.middleware_stack is None and TraceMiddleware not in classes:
+            self.user_middleware.insert(0, Middleware(TraceMiddleware))
+        await original(self, scope, receive, send)
+
+    return call
