@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import clickhouse_connect
@@ -11,8 +12,11 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.migrate import current_version
 from hopline_deploy.broker import Broker, answers
+from hopline_query.service import QueryService
+from hopline_query.store.reader import ClickHouseReader
 from support import Children, require, wait_until
 from support.engine import Front
+from support.filled import ROWS_PER_TRACE, fill
 
 
 def test_a_missing_part_skips_locally(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +160,19 @@ def test_engine_is_migrated_and_empty(engine: ClickHouse) -> None:
     assert current_version(engine) > 0
     with engine.reader() as handle:
         assert handle.command(f"SELECT count() FROM {engine.database}.spans") == 0
+
+
+def test_a_filled_store_holds_whole_traces(engine: ClickHouse) -> None:
+    """Section 11: a store filled by SQL reads like one that a collector filled."""
+    now = time.time_ns() // 1000
+    fill(engine, traces=50, from_us=now - 600_000_000, to_us=now - 60_000_000)
+    service = QueryService(ClickHouseReader(engine))
+    found = service.search({"from": "now-15m", "to": "now", "limit": "100"})["traces"]
+    assert len(found) == 50
+    trace = service.trace(found[0]["trace_id"])
+    assert (trace["state"], trace["expected"], trace["rows"]) == ("complete", 6, ROWS_PER_TRACE)
+    stats = service.stats({"from": "now-15m", "to": "now"})["services"]
+    assert sum(entry["calls"] for entry in stats) == 50 * 5
 
 
 def test_browser_opens_a_page(chromium) -> None:
