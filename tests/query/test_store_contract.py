@@ -23,6 +23,9 @@ def population(seed: int, traces: int) -> list[Row]:
     rows = []
     for number in range(traces):
         trace_id = f"{START // 1_000_000 + number:08x}{source.getrandbits(96):024x}"
+        if number % 5 == 0:
+            # Zero bytes at the end are what a conversion to text of the engine drops.
+            trace_id = trace_id[:-4] + ("0000" if number % 2 else "ab00")
         begin = START + source.randrange(25 * MINUTE)
         for index in range(source.randrange(1, 12)):
             service, kind = source.choice("ABCD"), source.choice(KINDS)
@@ -63,7 +66,7 @@ def population(seed: int, traces: int) -> list[Row]:
                 row.peer_kind = "mq" if row.kind != "client" else source.choice(("", "service", "db"))
             if source.random() < 0.1:
                 row.annotations = [(row.start_us, "cache", "miss")]
-                row.links = [(f"{source.getrandbits(127) or 1:032x}", "00f067aa0ba902b7", "producer")]
+                row.links = [(f"{source.getrandbits(120) or 1:030x}00", "00f067aa0ba902b7", "producer")]
             rows.append(row)
     return rows
 
@@ -233,7 +236,7 @@ def test_errors_and_heatmap_agree(readers):
 def test_rows_come_back_as_they_were(readers, rows):
     """M1: a stored row is read back as the same row."""
     real, twin = readers
-    for trace_id in {row.trace_id for row in rows[:40]}:
+    for trace_id in {row.trace_id for row in rows}:
         assert real.trace_rows(trace_id, 1_000) == twin.trace_rows(trace_id, 1_000)
         assert real.trace_rows(trace_id, 2) == twin.trace_rows(trace_id, 2)
     linking = next(row for row in rows if row.links)

@@ -10,6 +10,6 @@ SELECT
          (parent_id != 0, start_us)) AS status,
   argMaxIf(error_text, (length(splitByChar('.', span_id)), start_us), error AND error_text != '') AS error_text
 FROM $database.spans AS s
-WHERE trace_id IN (SELECT unhex(arrayJoin($ids)))
+WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin($ids)), 16))
   AND start_us BETWEEN {low:UInt64} AND {high:UInt64}
 GROUP BY trace_id

@@ -13,6 +13,6 @@ SELECT
   min(t.root) AS root,
   max(t.failure) AS failure
 FROM $database.traces AS t
-WHERE trace_id IN (SELECT unhex(arrayJoin({ids:Array(String)})))
+WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
   AND t.start_us BETWEEN {low:UInt64} AND {high:UInt64}
 GROUP BY trace_id

@@ -1,4 +1,4 @@
 SELECT count(), min(start_us), max(end_us)
 FROM $database.traces
-WHERE trace_id = unhex({trace_id:String})
+WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
   AND start_us BETWEEN {low:UInt64} AND {high:UInt64}

@@ -6,7 +6,7 @@ SELECT
   arrayMap(link -> (lower(hex(link.1)), link.2, link.3), links) AS linked,
   children, flags, weight, attempt, arrived
 FROM $database.spans
-WHERE trace_id = unhex({trace_id:String})
+WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
   AND start_us BETWEEN {low:UInt64} AND {high:UInt64}
   AND intDiv(start_us, 3600000000) BETWEEN intDiv({low:UInt64}, 3600000000) AND intDiv({high:UInt64}, 3600000000)
 ORDER BY start_us, id
