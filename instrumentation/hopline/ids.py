@@ -7,7 +7,6 @@ after a fork.
 """
 
 import os
-import re
 import zlib
 from random import Random
 from typing import Final
@@ -26,7 +25,8 @@ MAX_PATH: Final = 160
 FRAGMENT: Final = "~"
 """First path component of rows behind a hop that does not know us."""
 
-_PATH: Final = re.compile(r"[0~](?:\.[1-9][0-9]{0,9}){0,100}", re.ASCII)
+PATH: Final = r"[0~](?:\.[1-9][0-9]{0,9}){0,100}"
+"""Grammar of a path (``0.1.2``, ``~.3``), of any depth."""
 
 _random = Random()
 os.register_at_fork(after_in_child=_random.seed)
@@ -53,11 +53,6 @@ def span_hex(span_id: int) -> str:
 def trace_bucket(trace_id: bytes) -> int:
     """Bucket of a trace id of 16 bytes: its CRC-32. The partition is the bucket modulo their number."""
     return zlib.crc32(trace_id)
-
-
-def is_path(text: str) -> bool:
-    """Whether ``text`` is a path (``0.1.2``, ``~.3``), of any depth."""
-    return _PATH.fullmatch(text) is not None
 
 
 def within_limits(path: str) -> bool:

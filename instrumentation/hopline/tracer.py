@@ -45,6 +45,8 @@ class Tracer:
         self._keeps_all = isinstance(self.sampler, RateSampler) and config.sample == 1
         self.clock = config.clock or perf_counter_ns
         self._wall = config.clock or time_ns
+        self.ignored_paths = frozenset(config.ignore_paths)
+        self.service_header = config.service.encode("latin-1", "replace")
 
     @property
     def instance(self) -> str:
@@ -142,7 +144,9 @@ class Tracer:
         return self._entry_span(entry, name, kind, tags)
 
     def _entry_span(self, entry: Entry, name: str, kind: str, tags: dict[str, str]) -> Span:
-        self.reporter.admit()
+        reporter = self.reporter
+        if reporter.thread is None or len(reporter.buffer) >= reporter.capacity:
+            reporter.admit()
         return Span(entry, None, 0, random_bits(64), name, kind, tags)
 
 

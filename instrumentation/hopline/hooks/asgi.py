@@ -10,10 +10,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from hopline import tracer as tracing
-from hopline.context import Active
+from hopline.context import get_current, set_current
 from hopline.hooks import background
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
 from hopline.spans import Span
+
+_STATUS: Final = "http.response.status_code"
+_TRACE_HEADER: Final = TRACE_HEADER.encode()
+_SERVICE_HEADER: Final = SERVICE_HEADER.encode()
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -39,15 +43,23 @@ class TraceMiddleware:
             await self._app(scope, receive, send)
             return
         tracer = tracing.active()
-        if not tracer.enabled or scope["path"] in tracer.config.ignore_paths:
+        if not tracer.enabled or scope["path"] in tracer.ignored_paths:
             await self._app(scope, receive, send)
             return
         span = tracer.receive(scope["method"], scope["headers"])
-        scope[_SPAN_KEY] = span
-        request = _Request(span, scope, receive, send, tracer.config.service.encode("latin-1", "replace"))
+        request = _Request(span, scope, receive, send, tracer.service_header)
         span.begin()
-        with Active(span):
-            await request.serve(self._app)
+        before = get_current()
+        set_current(span)
+        try:
+            await self._app(scope, request.receive, request.send)
+        except BaseException as error:
+            request.failed(error)
+            raise
+        finally:
+            set_current(before)
+        if not span.end_ns:
+            request.returned()
 
 
 class _Request:
@@ -65,65 +77,65 @@ class _Request:
         self._started = False
         span.entry.operation = self._name
 
-    async def serve(self, app: App) -> None:
-        span = self._span
-        try:
-            await app(self._scope, self._watch, self._answer)
-        except BaseException as error:
-            if not span.end_ns:
-                span.record_exception(error)
-                if not self._started:  # the server around us will answer
-                    span.tag("http.response.status_code", "500")
-                self._end()
-            raise
-        if not span.end_ns:
-            if self._disconnected:
-                span.fail("ClientDisconnect")
-            elif not self._started:
-                span.fail("NoResponse")
+    def failed(self, error: BaseException) -> None:
+        """The application raised ``error``."""
+        if not self._span.end_ns:
+            self._span.record_exception(error)
+            if not self._started:  # the server around us will answer
+                self._span.tag(_STATUS, "500")
             self._end()
 
-    async def _watch(self) -> Message:
+    def returned(self) -> None:
+        """The application is done, and the answer is not."""
+        if self._disconnected:
+            self._span.fail("ClientDisconnect")
+        elif not self._started:
+            self._span.fail("NoResponse")
+        self._end()
+
+    async def receive(self) -> Message:
+        """The server's next message; a disconnect is noted."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._disconnected = True
         return message
 
-    async def _answer(self, message: Message) -> None:
+    async def send(self, message: Message) -> None:
+        """Pass the application's message on: the first gets our headers, the last ends the row."""
         span = self._span
         if message["type"] == "http.response.start":
             self._started = True
             status = message["status"]
-            if span.recording:
-                span.tag("http.response.status_code", str(status))
+            if type(span) is Span:
+                span.tags[_STATUS] = str(status)
                 if status >= 500:
                     span.fail(str(status))
-            trace_id = span.trace_id.encode()
-            extra = [(TRACE_HEADER.encode(), trace_id), (SERVICE_HEADER.encode(), self._service)] if trace_id else []
-            message = {**message, "headers": [*message.get("headers", ()), *extra]}
+            ours = ((_TRACE_HEADER, span.trace_id.encode()), (_SERVICE_HEADER, self._service))
+            message = {**message, "headers": [*message.get("headers", ()), *ours]}
+            await self._send(message)
+            return
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._end()
 
     def _end(self) -> None:
         """End the row; what the application does after its answer gets rows of its own."""
-        span = self._span
-        if span.recording:
-            self._describe()
-        span.finish()
+        span, scope = self._span, self._scope
+        name = self._name()
+        span.entry.operation = name  # no longer this object's method, which would make a cycle
+        if type(span) is Span:
+            span.name = name
+            span.tags["http.request.method"] = scope["method"]
+            attrs = span.detail.attrs
+            attrs["url.path"] = scope["path"]
+            client = scope.get("client")
+            if client:
+                attrs["client.address"] = str(client[0])
+            span.finish()
 
     def _name(self) -> str:
         route = template(self._scope)
         return f"{self._scope['method']} {route}" if route else str(self._scope["method"])
-
-    def _describe(self) -> None:
-        span, scope = self._span, self._scope
-        span.name = self._name()
-        span.tag("http.request.method", scope["method"])
-        span.attr("url.path", scope["path"])
-        client = scope.get("client")
-        if client:
-            span.attr("client.address", client[0])
 
 
 def template(scope: Scope) -> str:

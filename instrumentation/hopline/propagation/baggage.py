@@ -20,7 +20,7 @@ _ONCE_OVERHEAD: Final = len(ONCE_PREFIX) + 17
 
 def clean(value: str) -> str:
     """``value`` without control characters: it becomes a header and a log line elsewhere."""
-    return _CONTROL.sub("", value)
+    return value if value.isprintable() else _CONTROL.sub("", value)
 
 
 class Baggage:
@@ -105,7 +105,8 @@ class Baggage:
         if not equals or not _TOKEN.fullmatch(key):
             self._count("baggage_malformed")
             return
-        value = clean(unquote(raw.strip(" \t"), errors="replace"))
+        raw = raw.strip(" \t")
+        value = clean(unquote(raw, errors="replace") if "%" in raw else raw)
         if not key.startswith(ONCE_PREFIX):
             self._kept[key] = value
             if semicolon and properties.isascii():

@@ -13,10 +13,13 @@ HeaderPair = tuple[str | bytes, str | bytes]
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[HeaderPair]
 """What frameworks have: a mapping, or pairs of text or bytes."""
 
-_NAMES: Final = frozenset({
+_NAMES: Final = (
     "traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
-})  # fmt: skip
-_RAW_NAMES: Final = frozenset(name.encode() for name in _NAMES)
+)  # fmt: skip
+_KEYS: Final[dict[str | bytes, str]] = {
+    **{name: name for name in _NAMES},
+    **{name.encode(): name for name in _NAMES},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,13 @@ def collect(headers: Headers) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     pairs: Iterable[HeaderPair] = headers.items() if isinstance(headers, Mapping) else headers
     for name, value in pairs:
-        if isinstance(name, bytes):
-            if name not in _RAW_NAMES and name.lower() not in _RAW_NAMES:
-                continue
-            name = name.decode("ascii")  # noqa: PLW2901 - one loop for text and bytes
-        name = name.lower()  # noqa: PLW2901 - one loop for text and bytes
-        if name in _NAMES:
+        key = _KEYS.get(name) or _KEYS.get(name.lower())
+        if key is not None:
             text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            found.setdefault(name, []).append(text)
+            if key in found:
+                found[key].append(text)
+            else:
+                found[key] = [text]
     return found
 
 

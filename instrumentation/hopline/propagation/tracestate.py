@@ -6,12 +6,16 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
-from hopline.ids import is_path
+from hopline.ids import PATH
 from hopline.model import WEIGHT_MAX, WEIGHT_ONE
 
 MAX_MEMBERS: Final = 32
 MAX_HOP: Final = 256
 MAX_HEADER: Final = 8192
+
+_HOP: Final = re.compile(
+    rf"([0-9a-f]{{16}});({PATH})(?:;([0-9]{{0,8}}))?((?:;[\x20-\x2b\x2d-\x3a\x3c\x3e-\x7e]*)*)", re.ASCII
+)
 
 # The grammar of level 1, with keys that begin with a digit as level 2 allows.
 _KEY: Final = r"(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
@@ -47,6 +51,9 @@ def parse(headers: Iterable[str]) -> TraceState:
     joined = ",".join(headers)
     if not joined:
         return EMPTY
+    if joined.startswith("hop=") and "," not in joined:  # the commonest: one caller of ours
+        hop = parse_hop(joined[4:])
+        return TraceState(hop, (), True) if hop is not None else INVALID
     members = [part for part in (part.strip(" \t") for part in joined.split(",")) if part]
     if len(joined) > MAX_HEADER or len(members) > MAX_MEMBERS or not all(map(_MEMBER.fullmatch, members)):
         return INVALID
@@ -58,16 +65,22 @@ def parse(headers: Iterable[str]) -> TraceState:
 
 def parse_hop(value: str) -> Hop | None:
     """The fields of our member, or ``None`` when it is malformed."""
-    parts = value.split(";")
-    if len(value) > MAX_HOP or len(parts) < 2 or not re.fullmatch(r"[0-9a-f]{16}", parts[0], re.ASCII):
+    match = _HOP.fullmatch(value) if len(value) <= MAX_HOP else None
+    if match is None:
         return None
-    parts += [""] * (7 - len(parts))
-    weight = parts[2] or str(WEIGHT_ONE)
-    if not is_path(parts[1]) or not (weight.isascii() and weight.isdigit() and len(weight) <= 8):
+    number, path, weight, names = match.groups()
+    thousandths = int(weight) if weight else WEIGHT_ONE
+    if not WEIGHT_ONE <= thousandths <= WEIGHT_MAX:
         return None
-    if not WEIGHT_ONE <= int(weight) <= WEIGHT_MAX:
-        return None
-    return Hop(int(parts[0], 16), parts[1], int(weight), *(unquote(part) for part in parts[3:7]))
+    return Hop(int(number, 16), path, thousandths, *_names(names or ""))
+
+
+@lru_cache(maxsize=2048)
+def _names(encoded: str) -> tuple[str, str, str, str]:
+    """Service, zone, instance and operation; callers repeat, so the work is done once for each."""
+    parts = [unquote(part) for part in encoded.split(";")[1:5]]
+    service, zone, instance, operation = parts + [""] * (4 - len(parts))
+    return service, zone, instance, operation
 
 
 def otel_weight(others: Iterable[str]) -> int | None:
