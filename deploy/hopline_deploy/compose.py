@@ -52,6 +52,7 @@ def compose(role: Role, settings: Settings) -> FastAPI:
     routers: list[APIRouter] = []
     starts: list[Callable[[], None]] = []
     ends: list[Callable[[], None]] = []
+    lag_us: Callable[[], int | None] = _unknown
     if role == "query":
         routers.append(_health(store))
     else:
@@ -59,8 +60,9 @@ def compose(role: Role, settings: Settings) -> FastAPI:
         routers.append(collector.router)
         starts.append(collector.start)
         ends.append(lambda: collector.stop(settings.shutdown_s))
+        lag_us = collector.behind_us
     if role != "collector":
-        routers += _reading(store, settings)
+        routers += _reading(store, settings, lag_us)
     ends.append(store.close)
     return _application(settings, routers, starts, ends)
 
@@ -114,7 +116,12 @@ def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
     )
 
 
-def _reading(store: ClickHouse, settings: Settings) -> list[APIRouter]:
+def _unknown() -> int | None:
+    """How far a collector is behind that runs elsewhere."""
+    return None
+
+
+def _reading(store: ClickHouse, settings: Settings, lag_us: Callable[[], int | None]) -> list[APIRouter]:
     """The query API and the pages over one query service."""
     from hopline_query.api import create_router as create_api
     from hopline_query.service import QueryService
@@ -122,7 +129,7 @@ def _reading(store: ClickHouse, settings: Settings) -> list[APIRouter]:
     from hopline_ui import UiSettings
     from hopline_ui import create_router as create_pages
 
-    service = QueryService(ClickHouseReader(store))
+    service = QueryService(ClickHouseReader(store), lag_us=lag_us)
     return [create_api(service), create_pages(service, UiSettings(log_link=settings.log_link))]
 
 
