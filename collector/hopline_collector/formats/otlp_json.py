@@ -3,7 +3,6 @@
 The rules are those of https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
 """
 
-import base64
 import math
 from typing import Any, Final
 
@@ -132,7 +131,7 @@ def decode(body: bytes) -> Decoded:
             scope = Scope(process, facts.name or "", facts.version or "")
             for raw in scope_spans.spans or ():
                 try:
-                    rows.append(wire_row(_span(_one.decode(raw)), scope))
+                    rows.append(wire_row(_span(_typed(raw)), scope))
                     indexes.append(index)
                 except _FAULTS as error:
                     reason = error.reason if isinstance(error, BadSpanError) else "malformed_span"
@@ -142,6 +141,17 @@ def decode(body: bytes) -> Decoded:
         if rows:
             decoded.batches.append(Batch(process.facts, rows, indexes))
     return decoded
+
+
+def _typed(raw: bytes | msgspec.Raw) -> _Span:
+    """One span, its text made good where it is no Unicode."""
+    try:
+        return _one.decode(raw)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        repaired = None if isinstance(error, msgspec.ValidationError) else repaired_json(bytes(raw))
+        if repaired is None:
+            raise
+        return _one.decode(repaired)
 
 
 def _span(found: _Span) -> Span:
@@ -213,7 +223,7 @@ def _plain(value: _Value | None, depth: int = 0) -> Any:
     if value.kvlist_value is not None:
         return {item.key: _plain(item.value, depth + 1) for item in value.kvlist_value.values or ()}
     if value.bytes_value is not None:
-        return base64.b64encode(base64.b64decode(value.bytes_value)).decode()
+        return value.bytes_value
     if value.double_value is not None:
         number = float(value.double_value)
         return number if math.isfinite(number) else str(value.double_value)

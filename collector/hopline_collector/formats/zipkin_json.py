@@ -155,7 +155,7 @@ _addresses: Final[dict[str, str]] = {}
 """Addresses checked before: as written -> as kept."""
 
 
-def _lenient(raw: msgspec.Raw) -> Span:
+def _lenient(raw: bytes | msgspec.Raw) -> Span:
     """One span; where it does not fit, numbers may stand for texts and texts for numbers."""
     try:
         return _span(_one.decode(raw))
@@ -167,6 +167,11 @@ def _lenient(raw: msgspec.Raw) -> Span:
         if missing:
             raise BadSpanError("missing_id", f"Missing : {' '.join(missing)}") from None
         return _span(msgspec.convert(_mended(fields), _Span))
+    except (msgspec.DecodeError, UnicodeError):
+        repaired = repaired_json(bytes(raw))
+        if repaired is None:
+            raise
+        return _lenient(repaired)
 
 
 def _mended(fields: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ _one: Final = msgspec.json.Decoder(_Span)
 def decode(body: bytes) -> Decoded:
     """Rows of a JSON list of v1 spans. Raises :class:`DecodeError` when it is none."""
     try:
+        body.decode()
         raws = _raws.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         repaired = repaired_json(body)
