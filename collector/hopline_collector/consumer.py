@@ -123,6 +123,21 @@ class HandOver:
                 log.warning("the source did not answer: %s", error)
                 stop.wait(_RETRY_FIRST)
 
+    def behind_us(self) -> int | None:
+        """How old the oldest message is that is not handed over: 0 when none waits, None while nothing is assigned."""
+        lanes = list(self.lanes.values())
+        if not lanes:
+            return None
+        return max(self._age_us(lane) for lane in lanes)
+
+    def _age_us(self, lane: Lane) -> int:
+        try:
+            oldest = lane.messages[0]
+        except IndexError:
+            return 0
+        waiting = int((self._monotonic() - lane.since) * 1_000_000)
+        return max(self._clock() - oldest.sent_us, 0) if oldest.sent_us else waiting
+
     def step(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for messages, then move every partition on as far as it goes."""
         for event in self.source.poll(timeout):

@@ -43,6 +43,8 @@ class Message(NamedTuple):
     offset: int
     format: str
     body: bytes
+    sent_us: int = 0
+    """When the sender says it sent it, 0 = unknown. For showing only: no block depends on it."""
 
 
 @dataclass(frozen=True, slots=True)

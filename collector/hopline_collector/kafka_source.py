@@ -75,7 +75,7 @@ class KafkaSource:
             if key in fresh or not self.epoch(key):
                 continue
             form = self._formats[partition.topic]
-            events.append(Arrived(key, [Message(r.offset, form, r.value or b"") for r in found]))
+            events.append(Arrived(key, [Message(r.offset, form, r.value or b"", r.timestamp * 1000) for r in found]))
         return events
 
     def epoch(self, key: PartitionKey) -> int:

@@ -122,6 +122,12 @@ class Collector:
                 troubles[name] = "no partition is assigned"
         return troubles
 
+    def behind_us(self) -> int | None:
+        """How old the oldest message is that is not handed over yet; None while nothing is read."""
+        ages = [line.behind_us() for line in list(self._lines.values())]
+        known = [age for age in ages if age is not None]
+        return max(known) if known else None
+
     # -- threads
 
     def _thread(self, name: str, target: Callable[[], None]) -> None:
