@@ -7,6 +7,7 @@ always there, empty outside any trace, so that no format string fails.
 
 import functools
 import logging
+import threading
 from typing import Any, Final
 
 from hopline import tracer as tracing
@@ -19,13 +20,12 @@ _NAMES: Final = frozenset({
 })  # fmt: skip
 
 _patches = Patches()
+_busy = threading.local()
 
 
 def install() -> None:
     """Chain the LogRecord factory; further calls change nothing."""
     if not _patches.applied:
-        # From here on there is a tracer, so that asking for its service logs nothing by itself.
-        tracing.active()
         _patches.wrap(logging.Logger, "makeRecord", _with_own_fields)
         logging.setLogRecordFactory(_Factory(logging.getLogRecordFactory()))
 
@@ -54,14 +54,18 @@ def fields() -> dict[str, str]:
 
 def add_fields(record: logging.LogRecord) -> None:
     """Set the fields on ``record``, under OpenTelemetry's names too, where it has none of that name."""
-    try:
-        found = fields()
-        found["otelTraceID"] = found["trace_id"] or "0"
-        found["otelSpanID"] = found["id"] or "0"
-        found["otelServiceName"] = found["service"]
-        found["otelTraceSampled"] = str(current_span().recording)
-    except Exception:
-        found = dict.fromkeys(_NAMES, "")
+    found = dict.fromkeys(_NAMES, "")
+    # Asking for the service may make the tracer, which may log about its settings: that line stays without.
+    if not getattr(_busy, "on", False):
+        _busy.on = True
+        try:
+            found.update(fields())
+            found["otelTraceID"] = found["trace_id"] or "0"
+            found["otelSpanID"] = found["id"] or "0"
+            found["otelServiceName"] = found["service"]
+            found["otelTraceSampled"] = str(current_span().recording)
+        finally:
+            _busy.on = False
     for name, value in found.items():
         record.__dict__.setdefault(name, value)
 

@@ -1,6 +1,7 @@
 """A recorder, hooks that are taken out again, and a small traced server to call."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
@@ -11,6 +12,7 @@ import pytest
 import hopline
 from hopline.hooks.wsgi import TraceMiddleware
 from hopline.testing import Recorder
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -99,11 +101,43 @@ def backend(recorder: Recorder) -> Iterator[Backend]:
         yield backend
 
 
+class Collected:
+    """Takes rows as a collector does, from processes of their own."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.rows: list[dict] = []
+        """The newest copy of each row, process facts included."""
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        body = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        self.rows += [body["process"] | row for row in body["rows"] if row["duration_us"] is not None]
+        answer = json.dumps({"accepted": len(body["rows"]), "rejected": []}).encode()
+        start_response("202 Accepted", [("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def wait(self, count: int, **fields: object) -> list[dict]:
+        """The rows with these fields, once there are `count` of them."""
+
+        def found() -> list[dict]:
+            chosen = [row for row in self.rows if all(row.get(key) == value for key, value in fields.items())]
+            return chosen if len(chosen) >= count else []
+
+        return wait_until(found, 30.0, what=f"{count} rows with {fields} among {self.rows}")
+
+
+@pytest.fixture
+def collected() -> Iterator[Collected]:
+    """Where other processes can send their rows."""
+    collected = Collected()
+    for server in serve(collected):
+        collected.url = f"http://127.0.0.1:{server.server_port}"
+        yield collected
+
+
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port that nobody listens on."""
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 import hopline
+from hopline import tracer as tracing
 from hopline.hooks.logging import TraceContextFilter, fields
 from hopline.testing import Recorder
 
@@ -117,6 +118,19 @@ def test_other_factories_are_chained(recorder, log):
     finally:
         hopline.uninstall("logging")
         logging.setLogRecordFactory(first)
+
+
+def test_first_log_line_may_make_the_tracer(install, log, monkeypatch):
+    """I10: a bad setting, which is warned about while the tracer is made, ends in no loop."""
+    monkeypatch.setenv("HOPLINE_SAMPLE", "many")
+    monkeypatch.setenv("HOPLINE_SERVICE", "from-environment")
+    before = tracing.activate(None)
+    try:
+        install("logging")
+        log.info("first")
+        assert log.stream.getvalue() == "|||from-environment|first\n"
+    finally:
+        tracing.activate(before)
 
 
 def test_structlog(recorder):
