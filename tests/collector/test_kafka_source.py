@@ -1,13 +1,12 @@
 """Kafka as a source, on a real broker: positions with plans, rebalances, and the fence."""
 
-import gc
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from hopline_collector.consumer import HandOver, HandOverSettings
 from hopline_collector.core import Block
@@ -185,14 +184,20 @@ def test_posts_larger_than_a_message_are_sent_in_pieces(kafka_broker: Broker, to
     wait_until(stored, 20, interval=0.0)
 
 
-def test_a_broker_that_is_not_there_is_told_in_time() -> None:
-    """C4: a post without a broker ends as "try again", not as a hanging request."""
+def test_a_broker_that_is_not_there_is_told_and_asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C4: a post without a broker ends as "try again", and the next one gets a producer of its own."""
+
+    class Unreachable:
+        def send(self, _topic: str, value: bytes) -> None:
+            raise KafkaTimeoutError(f"no metadata for {len(value)} bytes")
+
+        def close(self, timeout: float) -> None:
+            closed.append(timeout)
+
+    closed: list[float] = []
+    monkeypatch.setattr("hopline_collector.intake._producer", lambda *_: Unreachable())
     intake = KafkaIntake(("127.0.0.1:1",), {"t": "native"}, {})
-    with pytest.raises(IntakeAwayError):
-        intake.accept([("native", b"x")], None)
-    intake.close()
-    # The library leaves sockets of refused connections to the garbage collector.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        del intake
-        gc.collect()
+    for _ in range(2):
+        with pytest.raises(IntakeAwayError):
+            intake.accept([("native", b"x")], None)
+    assert len(closed) == 2
