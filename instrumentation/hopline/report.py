@@ -65,6 +65,7 @@ class Reporter:
         self._pid = os.getpid()
         self.thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._popping = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
         self._flushes: list[threading.Event] = []
@@ -84,12 +85,10 @@ class Reporter:
         """
         if self.thread is None:
             self._start()
-        excess = len(self.buffer) - self.capacity + 1
-        try:
-            for dropped in range(excess):  # noqa: B007 - how far it came is what counts
+        with self._popping:
+            excess = len(self.buffer) - self.capacity + 1
+            for _ in range(excess):
                 self.buffer.popleft()
-        except IndexError:  # the sender took them meanwhile
-            excess = dropped
         self.counts.add("dropped.queue_full", max(0, excess))
 
     def _start(self) -> None:
@@ -200,7 +199,8 @@ class Reporter:
             batch, self._held = self._held, None
             if not self._hand_over(batch):
                 return False
-        while spans := self._take():
+        while ended := self._take():
+            spans = self._within_limits(ended)
             if not self._hand_over(Batch(self.process, spans, len(spans), self._due_report())):
                 return False
         copies = self._overdue()
@@ -210,28 +210,30 @@ class Reporter:
         return True
 
     def _take(self) -> list[Span]:
-        """Up to :data:`SLICE` ended spans, in the order in which they began."""
-        ended: list[Span] = []
-        for name in ("_open", "_open_sent"):
-            waiting: list[Span] = getattr(self, name)
-            if waiting:
-                ended += [span for span in waiting if span.end_ns]
-                setattr(self, name, [span for span in waiting if not span.end_ns])
+        """About :data:`SLICE` ended spans, in the order in which they began; empty when there are no more."""
+        ended, self._open = partition(self._open)
+        also_ended, self._open_sent = partition(self._open_sent)
+        ended += also_ended
         popleft = self.buffer.popleft
-        taken = 0
-        try:
-            while len(ended) < SLICE:
-                span = popleft()
-                taken += 1
-                (ended if span.end_ns else self._open).append(span)
-        except IndexError:
-            pass
-        self._taken += taken
+        while len(ended) < SLICE:
+            with self._popping:
+                begun = [popleft() for _ in range(min(len(self.buffer), SLICE))]
+            if not begun:
+                break
+            self._taken += len(begun)
+            some, still_open = partition(begun)
+            ended += some
+            self._open += still_open
         self._shed_open()
+        return ended
+
+    def _within_limits(self, ended: list[Span]) -> list[Span]:
+        """``ended`` cut to their limits; a row that cannot even be read is lost alone."""
+        apply = self._limits.apply
         kept = []
         for span in ended:
             try:
-                self._limits.apply(span)
+                apply(span)
             except Exception:
                 self.counts.add("dropped.encode")
             else:
@@ -292,6 +294,15 @@ class Reporter:
         if not self._stopping:
             self.drain_at_exit()
         return True
+
+
+def partition(spans: list[Span]) -> tuple[list[Span], list[Span]]:
+    """Ended and open spans. Each is looked at once: it may end at any moment, and must be in one of the two."""
+    marks = [span.end_ns for span in spans]
+    if all(marks):
+        return spans, []
+    ended = [span for span, mark in zip(spans, marks, strict=True) if mark]
+    return ended, [span for span, mark in zip(spans, marks, strict=True) if not mark]
 
 
 def snapshot(span: Span) -> Span:

@@ -182,6 +182,39 @@ def test_a_row_that_cannot_be_read_is_lost_alone(traced):
     assert reporter.counters()["dropped"] == {"encode": 1}
 
 
+def test_a_span_that_ends_while_it_is_looked_at_is_not_lost():
+    """S1: the sender looks at each span once, so that one that ends meanwhile stays in hand."""
+    from hopline.report import partition
+
+    class Ending:
+        looks = 0
+
+        @property
+        def end_ns(self) -> int:
+            self.looks += 1
+            return self.looks - 1
+
+    spans = [Ending(), Ending()]
+    ended, still_open = partition(spans)
+    assert (ended, still_open) == ([], spans)
+    assert partition(spans) == (spans, [])
+
+
+def test_ended_rows_behind_many_open_ones_are_sent(traced):
+    """S5: flush sends what has ended, however many open rows began before it."""
+    transport, reporter = traced()
+    spans = [hopline.span(f"open {n}") for n in range(2_500)]
+    for span in spans:
+        span.begin()
+    record(3)
+    assert reporter.flush(5)
+    assert len(transport.rows) == 3
+    for span in spans:
+        span.finish()
+    assert reporter.flush(5)
+    assert len(transport.rows) == 2_503
+
+
 def in_child(work) -> str:
     """What ``work`` returns in a forked child, as text."""
     reader, writer = os.pipe()
