@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from hopline.model import KINDS, PROCESS_FIELDS
 from hopline_collector import normalise
 from hopline_collector.formats import Decoded, DecodeError, Report, WireRow, native, otlp, zipkin
@@ -58,6 +56,7 @@ class DeadLetter:
     reason: str
     detail: str
     raw: bytes
+    """A message of ``format`` that holds what could not be taken and nothing else."""
 
 
 @dataclass(slots=True)
@@ -238,9 +237,12 @@ def _spread_flags(columns: Columns) -> None:
 def _fit(columns: Columns, gathered: _Gathered, plan: Plan, counts: Counts) -> None:
     bad = normalise.unusable(columns)
     for row, reason in bad.items():
-        message = gathered.messages[columns["message"][row]]
-        raw = msgspec.msgpack.encode(gathered.rows[row])
-        gathered.dead.append(DeadLetter(message.offset, columns["index"][row], message.format, reason, "", raw))
+        process = {name: columns[name][row] for name in PROCESS_FIELDS}
+        if columns["foreign"][row]:
+            process["foreign"] = "1"
+        raw = native.alone(process, gathered.rows[row])
+        offset = gathered.messages[columns["message"][row]].offset
+        gathered.dead.append(DeadLetter(offset, columns["index"][row], "native", reason, "", raw))
     normalise.drop(columns, bad)
     marks = Marks()
     normalise.derive_ids(columns)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hopline_collector.core import INGEST_COLUMNS, Block, Message, build_block
 from hopline_collector.ledger import balanced
 from hopline_collector.plan import Plan
-from support.wire_rows import NOW, random_row, wire_message, wire_row
+from support.wire_rows import NOW, PROCESS, random_row, wire_message, wire_row
 
 DAY = 86_400_000_000
 
@@ -158,7 +158,9 @@ def test_a_row_that_cannot_be_stored_is_a_dead_letter(changes: dict[str, Any], r
     assert block.columns["id"] == [1, 3]
     (letter,) = block.dead
     assert (letter.offset, letter.index, letter.reason) == (0, 1, reason)
-    assert msgspec.msgpack.decode(letter.raw)[: len(bad)] == bad
+    version, process, (row,) = msgspec.msgpack.decode(letter.raw)
+    assert (version, process) == (1, PROCESS)
+    assert row[: len(bad)] == bad
 
 
 def test_messages_that_cannot_be_read_are_dead_letters() -> None:

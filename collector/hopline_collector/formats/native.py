@@ -74,8 +74,7 @@ def _decode_apart(body: bytes) -> Decoded:
             rows.append(_mended(fields))
             indexes.append(index)
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
-            raw = msgspec.msgpack.encode(fields)
-            decoded.refused.append(Refused(index, "malformed_row", str(error), raw))
+            decoded.refused.append(Refused(index, "malformed_row", str(error), alone(process, fields)))
     if rows:
         decoded.batches.append(Batch(process, rows, indexes))
     if isinstance(message.report, dict):
@@ -108,10 +107,15 @@ def _decode_raw(body: bytes, cause: Exception) -> Decoded:
             rows.append(_mended(msgspec.msgpack.decode(raw)))
             indexes.append(index)
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, RecursionError) as error:
-            decoded.refused.append(Refused(index, "malformed_row", str(error), bytes(raw)))
+            decoded.refused.append(Refused(index, "malformed_row", str(error), alone(message.process or {}, raw)))
     if rows:
         decoded.batches.append(Batch(message.process or {}, rows, indexes))
     return decoded
+
+
+def alone(process: dict[str, str], row: Any) -> bytes:
+    """A message that holds one row only: what a dead letter keeps, so that it can be sent again."""
+    return msgspec.msgpack.encode([VERSION, process, [row]])
 
 
 def _first_is_map(body: bytes) -> bool:

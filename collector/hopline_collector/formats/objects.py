@@ -85,7 +85,7 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
             row = _object_row(raw, parse)
             wire = wire_row(row)
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, RecursionError) as error:
-            decoded.refused.append(Refused(index, "malformed_row", str(error)[:500], bytes(raw)))
+            decoded.refused.append(Refused(index, "malformed_row", str(error)[:500], _alone(process, raw, parse)))
             continue
         facts = tuple(getattr(row, name) or process.get(name, "") for name in PROCESS_FIELDS)
         batch = grouped.get(facts)
@@ -98,6 +98,12 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
     if envelope.report is not None:
         decoded.reports.append(report_of(process, envelope.report))
     return decoded
+
+
+def _alone(process: dict[str, str], row: msgspec.Raw, parse: Callable[..., Any]) -> bytes:
+    """A body that holds one row only: what a dead letter keeps, so that it can be posted again."""
+    dump = msgspec.json.encode if parse is msgspec.json.decode else msgspec.msgpack.encode
+    return dump({"process": process, "rows": [row]})
 
 
 def _envelope(body: bytes, parse: Callable[..., Any]) -> _Envelope:
