@@ -14,6 +14,7 @@ import os
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from time import monotonic, perf_counter_ns, time_ns
 from typing import Final
 
@@ -52,6 +53,8 @@ class Reporter:
         self.buffer: deque[Span] = deque()
         self.capacity = config.buffer_rows
         self.append = self.buffer.append
+        self.before_close: list[Callable[[float], object]] = []
+        """Called with the timeout when this closes: sources of rows that keep some back, such as OpenTelemetry's."""
         self._taken = 0
         self.epoch_ns = 0
         self._anchor()
@@ -146,6 +149,11 @@ class Reporter:
 
     def close(self, timeout: float) -> None:
         """Send the rest, open rows as unfinished copies, for up to ``timeout`` seconds; then stop."""
+        for drain in self.before_close:
+            try:
+                drain(timeout)
+            except Exception:
+                self.counts.add("sender_errors")
         atexit.unregister(self._at_exit)
         self._deadline = monotonic() + timeout
         self._stopping = True

@@ -143,6 +143,14 @@ def test_health_checks_leave_no_row(recorder):
     assert [row.kind for row in recorder.spans] == ["client"]
 
 
+def test_middleware_twice_is_one_row(recorder):
+    """I3: exactly one server row per request, however often the middleware is there."""
+    app = shop()
+    app.add_middleware(TraceMiddleware)
+    get("/api/v1/items/5", app)
+    assert recorder.one(kind="server").name == "GET /api/v1/items/{item}"
+
+
 def test_websockets_and_lifespan_pass(recorder):
     """I3: scopes other than http reach the application untouched."""
     seen = []

@@ -153,6 +153,15 @@ def test_close_sends_open_rows_as_copies(traced):
     ]
 
 
+def test_sources_that_keep_rows_back_are_asked_before_closing(traced):
+    """S5: what a bridge still holds at exit is asked for first; its failure changes nothing."""
+    transport, reporter = traced()
+    reporter.before_close += [lambda timeout: record(1, f"held {timeout}"), lambda _timeout: 1 / 0]
+    reporter.close(3)
+    assert [row.name for row in transport.rows] == ["held 3 0"]
+    assert reporter.counters()["events"] == {"sender_errors": 1}
+
+
 def test_flush_means_its_timeout(traced):
     """S5: flush gives up after its timeout."""
     transport, reporter = traced(batch_ms=1)

@@ -13,8 +13,10 @@ from hopline import tracer as tracing
 from hopline.context import get_current, set_current
 from hopline.hooks import background
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
+from hopline.noop import NOOP
 from hopline.spans import Span
 
+_SPAN_KEY: Final = "hopline.span"
 _STATUS: Final = "http.response.status_code"
 _TRACE_HEADER: Final = TRACE_HEADER.encode()
 _SERVICE_HEADER: Final = SERVICE_HEADER.encode()
@@ -24,9 +26,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-_SPAN_KEY: Final = "hopline.span"
 
 
 class TraceMiddleware:
@@ -47,6 +46,10 @@ class TraceMiddleware:
             await self._app(scope, receive, send)
             return
         span = tracer.receive(scope["method"], scope["headers"])
+        if span is NOOP:  # tracing was switched off this very moment
+            await self._app(scope, receive, send)
+            return
+        scope[_SPAN_KEY] = span
         request = _Request(span, scope, receive, send, tracer.service_header)
         span.begin()
         before = get_current()
