@@ -1,0 +1,37 @@
+"""Tells each row its id, which the sampler could not know, and what came in as baggage."""
+
+from collections.abc import Callable
+from weakref import ref
+
+from opentelemetry import baggage
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from hopline.otel.state import row_of
+
+
+class PathProcessor(SpanProcessor):
+    """Completes the rows of :class:`hopline.otel.PathSampler` when their spans start."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Set the id; an entry row also takes the baggage, and names this work to its callees."""
+        row = row_of(span.get_span_context())
+        if row is None or row.parent is not None:
+            return
+        for key, value in baggage.get_all(parent_context).items():
+            row.entry.put(key, str(value))
+        row.entry.operation = _present_name(span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Nothing: the exporter ships."""
+
+
+def _present_name(span: Span) -> Callable[[], str]:
+    """A framework may learn the route, and so the name, after the span's start."""
+    found, first = ref(span), span.name
+
+    def name() -> str:
+        alive = found()
+        return alive.name if alive is not None else first
+
+    return name

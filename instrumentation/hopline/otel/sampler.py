@@ -1,0 +1,185 @@
+"""The path sampler: gives every sampled OpenTelemetry span a hierarchical id.
+
+A sampler is the one plug point that sees the parent and may write the trace state,
+which travels; an id generator gets no parent, a span processor cannot change the
+context. It wraps any other sampler, which decides.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_ON,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState, get_current_span, get_tracer_provider
+from opentelemetry.util.types import Attributes
+
+from hopline import tracer as tracing
+from hopline.context import current
+from hopline.model import WEIGHT_MAX, WEIGHT_ONE
+from hopline.noop import NOOP
+from hopline.otel import rows
+from hopline.otel.process import tracer_for
+from hopline.otel.processor import PathProcessor
+from hopline.otel.state import PathState, others, without_hop
+from hopline.spans import Span
+from hopline.tracer import Tracer
+
+_RATE: Final = "OTEL_TRACES_SAMPLER_ARG"
+
+
+class SettingsSampler(Sampler):
+    """Decides about new traces by our settings: ``HOPLINE_SAMPLE``, ``_SAMPLE_TARGET``, ``_SAMPLE_OPERATIONS``."""
+
+    def __init__(self, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer
+
+    def should_sample(  # noqa: PLR0917 - OpenTelemetry's interface
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,  # noqa: ARG002 - part of the interface
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,  # noqa: ARG002 - as above
+        trace_state: TraceState | None = None,  # noqa: ARG002 - as above
+    ) -> SamplingResult:
+        """Keep or drop; a kept trace's result carries its weight."""
+        tracer = self._tracer or tracing.active()
+        weight = tracer.sampler.weight(trace_id, name) if tracer.enabled else 0
+        state = get_current_span(parent_context).get_span_context().trace_state
+        return Weighed(weight, attributes, state) if weight else SamplingResult(Decision.DROP, None, state)
+
+    def get_description(self) -> str:
+        """Name of the sampler."""
+        return "HoplineSettings"
+
+
+class Weighed(SamplingResult):
+    """A trace kept, and how many it stands for, in thousandths."""
+
+    def __init__(self, weight: int, attributes: Attributes, trace_state: TraceState | None) -> None:
+        super().__init__(Decision.RECORD_AND_SAMPLE, attributes, trace_state)
+        self.weight = weight
+
+
+class PathSampler(Sampler):
+    """Wraps ``decides`` (default: our settings at the root, the parent's decision below it).
+
+    It must be the provider's outermost sampler, and needs a :class:`PathProcessor`; it adds
+    one itself to the global provider. ``tracer`` is the process to ship for, by default
+    the one that ``hopline.configure`` made.
+    """
+
+    def __init__(self, decides: Sampler | None = None, tracer: Tracer | None = None) -> None:
+        self._decides = decides or ParentBased(SettingsSampler(tracer))
+        self._tracer = tracer
+        self._joined = False
+        self._weight = _weight_of_rate(self._decides)
+
+    def should_sample(  # noqa: PLR0917 - OpenTelemetry's interface
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        """The wrapped sampler's decision; a sampled span gets its path as attribute and trace state."""
+        if current.get() is NOOP:
+            return SamplingResult(Decision.DROP)  # our own sender at work
+        result = self._decides.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        if result.decision is not Decision.RECORD_AND_SAMPLE:
+            result.trace_state = without_hop(result.trace_state)
+            return result
+        try:
+            span = self._row(get_current_span(parent_context).get_span_context(), trace_id, name, kind, result)
+        except Exception:
+            tracing.active().counts.add("sampler_errors")
+            return result
+        found = {**(result.attributes or {}), rows.PATH_ATTRIBUTE: span.span_id}
+        return SamplingResult(result.decision, found, PathState(span))
+
+    def _row(
+        self, parent: SpanContext, trace_id: int, name: str, kind: SpanKind | None, result: SamplingResult
+    ) -> Span:
+        kind_name = rows.KINDS[kind or SpanKind.INTERNAL]
+        if parent.is_valid:
+            span = rows.below(parent, self._tracer_here(), name, kind_name)
+        else:
+            weight = getattr(result, "weight", self._weight)
+            span = rows.root(self._tracer_here(), trace_id, name, kind_name, weight)
+        state = result.trace_state
+        if span.parent is None and state is not None:
+            span.entry.tracestate = others(state)  # the wrapped sampler may have added a member of its own
+        return span
+
+    def _tracer_here(self) -> Tracer:
+        if self._tracer is not None:
+            return self._tracer
+        if not self._joined:
+            self._join()
+        return tracing.active()
+
+    def _join(self) -> None:
+        """Pair with a processor on the global provider, once that is the one we sample for."""
+        provider = get_tracer_provider()
+        if isinstance(provider, TracerProvider) and provider.sampler is self:
+            self._joined = True
+            tracer_for(provider.resource)
+            provider.add_span_processor(PathProcessor())
+
+    def get_description(self) -> str:
+        """Name of the sampler with that of the wrapped one."""
+        return f"HoplinePath{{{self._decides.get_description()}}}"
+
+
+def _weight_of_rate(sampler: Sampler) -> int:
+    """Weight of the traces that a ratio sampler keeps, alone or at the root of a parent-based one."""
+    rate = getattr(sampler, "rate", None) or getattr(getattr(sampler, "_root", None), "rate", None)
+    return min(WEIGHT_MAX, round(WEIGHT_ONE / rate)) if rate else WEIGHT_ONE
+
+
+def _rate(argument: str | float | None) -> float:
+    """``OTEL_TRACES_SAMPLER_ARG`` as a rate from 0 to 1.
+
+    Raises:
+        ValueError: it is none; OpenTelemetry then says so and uses its default sampler.
+
+    """
+    return float(argument if argument not in {None, ""} else os.environ.get(_RATE) or 1.0)
+
+
+def always_on(_argument: str | float | None = None) -> PathSampler:
+    """``OTEL_TRACES_SAMPLER=hopline_always_on``."""
+    return PathSampler(ALWAYS_ON)
+
+
+def trace_id_ratio(argument: str | float | None = None) -> PathSampler:
+    """``OTEL_TRACES_SAMPLER=hopline_traceidratio``, rate in ``OTEL_TRACES_SAMPLER_ARG``."""
+    return PathSampler(TraceIdRatioBased(_rate(argument)))
+
+
+def parent_based(_argument: str | float | None = None) -> PathSampler:
+    """``OTEL_TRACES_SAMPLER=hopline_parentbased``: new traces by our settings."""
+    return PathSampler()
+
+
+def parent_based_always_on(_argument: str | float | None = None) -> PathSampler:
+    """``OTEL_TRACES_SAMPLER=hopline_parentbased_always_on``."""
+    return PathSampler(ParentBased(ALWAYS_ON))
+
+
+def parent_based_trace_id_ratio(argument: str | float | None = None) -> PathSampler:
+    """``OTEL_TRACES_SAMPLER=hopline_parentbased_traceidratio``, rate in ``OTEL_TRACES_SAMPLER_ARG``."""
+    return PathSampler(ParentBased(TraceIdRatioBased(_rate(argument))))
