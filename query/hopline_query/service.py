@@ -7,11 +7,14 @@ from types import MappingProxyType
 from typing import Any
 
 from hopline_query.answers import dependencies, figures, lists, names, state, traces
+from hopline_query.compare import compare
 from hopline_query.errors import BadRequestError, NotFoundError
+from hopline_query.exports import FORMATS
 from hopline_query.ids import find
 from hopline_query.node import Tree
 from hopline_query.params import Params, QuerySettings, system_clock
 from hopline_query.store.port import SpanReader
+from hopline_query.summary import header
 
 Json = dict[str, Any]
 Values = Mapping[str, str]
@@ -147,6 +150,20 @@ class QueryService:
     def dependencies(self, params: Values = NOTHING) -> Json:
         """The dependency map."""
         return self._timed(lambda r, read: dependencies.dependencies(r, read, self._instrumented(read)), params)
+
+    def compare(self, a: str, b: str) -> Json:
+        """Two traces side by side."""
+        read = self._params(NOTHING)
+        left, right = self._tree(a, read), self._tree(b, read)
+        return self._with_freshness({"a": header(left), "b": header(right), "rows": compare(left, right)})
+
+    def export(self, trace_id: str, form: str) -> tuple[bytes, str, str]:
+        """A trace as a download: body, media type, file name."""
+        if form not in FORMATS:
+            raise BadRequestError(f"expected one of {', '.join(FORMATS)}, not {form[:32]!r}", field="format", column=1)
+        make, media_type, suffix = FORMATS[form]
+        tree = self._tree(trace_id, self._params(NOTHING))
+        return make(tree), media_type, f"{tree.trace_id}.{suffix}"
 
     def find(self, text: str) -> Json:
         """What a pasted text names."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from hopline_query.api import described
 from hopline_query.api.answering import FastJSON, QueryRoute
@@ -51,6 +51,15 @@ def _add_traces(router: APIRouter, service: QueryService) -> None:
     @router.get("/traces/{trace_id}/events", **described.EVENTS)
     def events(trace_id: TraceId, values: Values) -> Any:
         return FastJSON(service.events(trace_id, values))
+
+    @router.get("/traces/{trace_id}/export", **described.EXPORT)
+    def export(trace_id: TraceId, form: Annotated[str, Query(alias="format")] = "json") -> Response:
+        body, media_type, name = service.export(trace_id, form)
+        return Response(body, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    @router.get("/compare", **described.COMPARE)
+    def compare(a: Annotated[str, Query(max_length=512)], b: Annotated[str, Query(max_length=512)]) -> Any:
+        return FastJSON(service.compare(a, b))
 
     @router.get("/traces/{trace_id}", **described.TRACE)
     def trace(trace_id: TraceId, values: Values) -> Any:

@@ -1,0 +1,131 @@
+"""Downloads and comparisons."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from hopline_query.compare import compare
+from hopline_query.errors import BadRequestError
+from hopline_query.exports import FORMATS
+from hopline_query.exports.zipkin import span as zipkin_span
+from hopline_query.service import QueryService
+from hopline_query.store.memory import MemoryReader
+from hopline_query.tree import build_tree
+
+NOW = 1_763_800_060_000_000
+TRACE = "6921c0de0123456789abcdef01234567"
+
+
+@pytest.fixture
+def export(article):
+    noted = [replace(r, annotations=[(r.start_us, "k", "v")], tags={"a": "=1+1"}, uid="u1") for r in article]
+    noted[2].error, noted[2].error_type = True, "Timeout"
+    service = QueryService(MemoryReader(noted), clock=lambda: NOW)
+    return lambda form: service.export(TRACE, form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_has_a_name_and_a_type(export, form):
+    """Q5: json, csv, zipkin, otlp, chrome, mermaid."""
+    body, media_type, name = export(form)
+    assert body
+    assert "/" in media_type
+    assert name.startswith(TRACE)
+
+
+def test_json_is_what_the_collector_takes(export):
+    """Q5: the native download is a list of rows with the names of the model."""
+    rows = json.loads(export("json")[0])
+    assert [r["span_id"] for r in rows] == ["0", "0.1", "0.1", "0.1.1", "0.1.1", "0.2", "0.2"]
+    assert rows[0]["flags"] == {"sampled": True, "debug": False, "load_test": False}
+
+
+def test_csv_is_safe_from_formulas(row):
+    """Q5: a cell that a spreadsheet would take for a formula begins with a quote."""
+    rows = [row("0", "a", None, "server", name='=HYPERLINK("http://x")', uid="@me", error_text="-1", tags={"k": "v"})]
+    body, _, _ = QueryService(MemoryReader(rows), clock=lambda: NOW).export(TRACE, "csv")
+    line = next(csv.DictReader(io.StringIO(body.decode())))
+    assert (line["name"], line["uid"], line["error_text"]) == ('\'=HYPERLINK("http://x")', "'@me", "'-1")
+    assert line["tags"] == "k=v"
+
+
+def test_zipkin(export):
+    """Q5: Zipkin v2 spans; an error is the tag."""
+    spans = json.loads(export("zipkin")[0])
+    assert [s.get("kind") for s in spans[:3]] == ["SERVER", "CLIENT", "SERVER"]
+    assert spans[2]["tags"]["error"] == "Timeout"
+    assert spans[1]["remoteEndpoint"] == {"serviceName": "b"}
+    assert spans[0]["annotations"] == [{"timestamp": spans[0]["timestamp"], "value": "k=v"}]
+
+
+def test_zipkin_endpoints(row):
+    """Q7: addresses and ports come back where they were; a pid is no port."""
+    ours = zipkin_span(row("0", "a", None, "server", instance="10.0.0.1:77", host="h1"))
+    assert ours["localEndpoint"] == {"serviceName": "a"}
+    theirs = zipkin_span(
+        row(
+            "",
+            "a",
+            None,
+            "client",
+            instance="10.0.0.1:80",
+            host="10.0.0.1",
+            peer="mysql",
+            attrs={"network.peer.address": "::1", "network.peer.port": "3306"},
+        )
+    )
+    assert theirs["localEndpoint"] == {"serviceName": "a", "ipv4": "10.0.0.1", "port": 80}
+    assert theirs["remoteEndpoint"] == {"serviceName": "mysql", "ipv6": "::1", "port": 3306}
+    assert "tags" not in theirs
+
+
+def test_otlp(export):
+    """Q5, Q8: one resource per process, nanoseconds as strings."""
+    value = json.loads(export("otlp")[0])
+    assert len(value["resourceSpans"]) == 4
+    span = value["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    assert span["startTimeUnixNano"] == "1763800000000000000"
+    assert span["kind"] == 2
+
+
+def test_chrome(export):
+    """Q5: complete events in microseconds, a process per service."""
+    events = json.loads(export("chrome")[0])["traceEvents"]
+    assert {e["args"]["name"] for e in events if e["ph"] == "M"} == {"A", "B", "C", "E"}
+    assert sum(e["ph"] == "X" for e in events) == 4
+
+
+def test_mermaid(export, row):
+    """Q5: a sequence diagram whose text cannot break out."""
+    text = export("mermaid")[0].decode()
+    assert "s0->>s1" in text
+    assert "-x" in text
+    hostile = build_tree([row("0", "a", None, "server", service="A\nNote over x: <b>", name="x;\nend")], now_us=NOW)
+    lines = FORMATS["mermaid"][0](hostile).decode().splitlines()
+    assert len(lines) == 4
+    assert not set("<>;") & set("".join(lines).replace("->>", ""))
+
+
+def test_unknown_format(export):
+    """Q5: an unknown format is a bad request."""
+    with pytest.raises(BadRequestError):
+        export("exe")
+
+
+def test_compare(article, row):
+    """U5: calls match by service, operation and ordinal; what only one trace has is told."""
+    slower = [replace(r, duration_us=r.duration_us * 2) for r in article]
+    slower.append(row("0.3", "f", "a", "client", service="A", peer="F", at=80))
+    rows = compare(build_tree(article, now_us=NOW), build_tree(slower, now_us=NOW))
+    assert [(r["depth"], r["service"], r["status"]) for r in rows] == [
+        (0, "A", "both"),
+        (1, "B", "both"),
+        (2, "C", "both"),
+        (1, "E", "both"),
+        (1, "A", "b"),
+    ]
+    assert rows[0]["delta_us"] == 100_000
+    assert rows[-1]["a"] is None
