@@ -128,6 +128,14 @@ def demo(
         fail(error, 1)
 
 
+@app.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def run(context: typer.Context) -> None:
+    """Run a program instrumented, with no change of its code: hopline run -- python app.py."""
+    from hopline.launch import main as launch
+
+    launch(context.args)
+
+
 @app.command()
 def migrate(
     data: Data = None, clickhouse: ClickHouse = None, database: Database = None, config: File = None, json: Json = False
