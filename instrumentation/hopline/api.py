@@ -107,7 +107,7 @@ def counters() -> dict[str, Any]:
 
 
 def disable() -> None:
-    """Stop tracing at once: no new traces, no headers. Rows already begun are still sent."""
+    """Stop tracing at once: no new traces, no headers. Traces already begun in this process run to their end."""
     tracing.active().enabled = False
 
 

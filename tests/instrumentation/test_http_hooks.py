@@ -264,7 +264,10 @@ def test_install_is_idempotent_and_uninstall_restores():
 def test_disabled_tracing_leaves_no_trace():
     """I10: the kill switch: no rows, no headers, requests as before."""
     with Recorder() as recorder:
-        hopline.disable()
+        with hopline.span("running"):
+            hopline.disable()
+            assert hopline.inject({}) == {}
+        recorder.clear()
         answer = get("/api/v1/items/3")
         assert answer.json() == 3
         assert "hopline-trace-id" not in answer.headers

@@ -19,6 +19,8 @@ def headers(span: "Span", host: str | None = None) -> list[tuple[str, str]]:
     child numbers. Baggage goes only to a trusted ``host``; ``None`` is trusted.
     """
     entry = span.entry
+    if not entry.tracer.enabled:
+        return []
     config = entry.tracer.config
     path = span.span_id if span.kind in CALL_KINDS else _next_path(span)
     number = span.id_int
