@@ -58,7 +58,7 @@ def trace_application(app: web.Application) -> None:
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Serve one request under a server row."""
     tracer = tracing.active()
-    if _SPAN in request or request.path in tracer.config.ignore_paths:
+    if _SPAN in request or request.path in tracer.ignored_paths:
         return await handler(request)
     span = tracer.receive(request.method, request.headers.items())
     if span is NOOP:

@@ -120,7 +120,7 @@ def _start(request: HttpRequest) -> Span:
     tracer = tracing.active()
     outer = current.get()
     traced = SPAN_KEY in request.META or (outer is not None and outer.kind == "server")
-    if traced or request.path in tracer.config.ignore_paths:
+    if traced or request.path in tracer.ignored_paths:
         return NOOP
     return tracer.receive(request.method or "", request_headers(request.META))
 

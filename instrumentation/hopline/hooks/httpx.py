@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import httpx
 
-from hopline.context import Active, current
-from hopline.hooks import http_client
+from hopline.context import Active
+from hopline.hooks import http_client, outgoing
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
-from hopline.propagation import outbound
 from hopline.spans import Span
 
 _ATTEMPT: Final = "hopline.attempt"
@@ -79,15 +78,13 @@ def _async(original: Any) -> Any:
 def _start(request: httpx.Request) -> Span:
     """Client row of this attempt, its headers written; inside another call, that call's headers."""
     url = request.url
-    span = http_client.start(request.method, str(url), url.host, url.port)
+    span = outgoing.guarded(http_client.start, request.method, str(url), url.host, url.port)
     attempt = request.extensions.get(_ATTEMPT, 0)
     if span.recording and attempt:
         span.set_attempt(attempt)
     request.extensions = {**request.extensions, _ATTEMPT: attempt + 1}
-    carrier = current.get() if span is NOOP else span
-    if carrier is not None and carrier is not NOOP:
-        for name, value in outbound.headers(carrier, url.host):
-            request.headers[name] = value
+    for name, value in outgoing.headers(span, url.host):
+        request.headers[name] = value
     return span
 
 

@@ -17,10 +17,14 @@ def guarded(make: Callable[P, Span], *args: P.args, **kwargs: P.kwargs) -> Span:
     try:
         return make(*args, **kwargs)
     except Exception as error:
-        tracer = tracing.active()
-        tracer.counts.add("hook_errors")
-        tracer.reporter.warner.warn(f"a call goes untraced: {type(error).__name__}: {error}")
+        _note(error)
         return NOOP
+
+
+def _note(error: Exception) -> None:
+    tracer = tracing.active()
+    tracer.counts.add("hook_errors")
+    tracer.reporter.warner.warn(f"a call goes untraced: {type(error).__name__}: {error}")
 
 
 def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:
@@ -31,4 +35,10 @@ def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:
     goes only to a trusted ``host``.
     """
     carrier = current.get() if span is NOOP else span
-    return [] if carrier is None or carrier is NOOP else outbound.headers(carrier, host)
+    if carrier is None or carrier is NOOP:
+        return []
+    try:
+        return outbound.headers(carrier, host)
+    except Exception as error:
+        _note(error)
+        return []

@@ -33,11 +33,8 @@ def uninstall() -> None:
 def _open(original: Any) -> Any:
     @functools.wraps(original)
     def do_open(self: Any, http_class: Any, req: urllib.request.Request, **arguments: Any) -> Any:
-        address = urllib.parse.urlsplit(f"//{req.host}")
-        host, port = address.hostname or "", address.port or (443 if req.type == "https" else 80)
-        span = http_client.start(req.get_method(), req.full_url, host, port)
-        if span.recording:
-            span.set_attempt(_next_attempt(req))
+        host, port = _address(req)
+        span = outgoing.guarded(_start, req, host, port)
         for name, value in outgoing.headers(span, host):
             req.add_unredirected_header(name.capitalize(), value)
         if span is NOOP:
@@ -57,6 +54,21 @@ def _open(original: Any) -> Any:
         return response
 
     return do_open
+
+
+def _address(request: urllib.request.Request) -> tuple[str, int]:
+    try:
+        parts = urllib.parse.urlsplit(f"//{request.host}")
+        return parts.hostname or "", parts.port or (443 if request.type == "https" else 80)
+    except ValueError:
+        return request.host, 0  # a port that is none; urllib will say so itself
+
+
+def _start(request: urllib.request.Request, host: str, port: int) -> Span:
+    span = http_client.start(request.get_method(), request.full_url, host, port)
+    if span.recording:
+        span.set_attempt(_next_attempt(request))
+    return span
 
 
 def _next_attempt(request: urllib.request.Request) -> int:

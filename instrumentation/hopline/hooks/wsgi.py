@@ -38,7 +38,7 @@ class TraceMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request under a server row."""
         tracer = tracing.active()
-        if SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.config.ignore_paths:
+        if SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.ignored_paths:
             return self._app(environ, start_response)
         span = tracer.receive(environ["REQUEST_METHOD"], request_headers(environ))
         if span is NOOP:

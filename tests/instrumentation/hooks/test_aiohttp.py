@@ -95,6 +95,29 @@ class TestClient:
             self.fetch(f"http://127.0.0.1:{closed_port}/")
         assert recorder.one(kind="client").error_type == "ClientConnectorError"
 
+    def test_websocket(self, recorder, install):
+        """I4: a websocket's row is its handshake."""
+
+        async def talk(request):
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            async for message in socket:
+                await socket.send_str(message.data)
+            return socket
+
+        async def work():
+            app = web.Application()
+            app.router.add_get("/talk", talk)
+            async with TestServer(app) as server, aiohttp.ClientSession() as session:
+                socket = await session.ws_connect(server.make_url("/talk"))
+                await socket.send_str("hello")
+                assert (await socket.receive()).data == "hello"
+                await socket.close()
+                return len(clients(recorder))
+
+        assert asyncio.run(work()) == 1
+        assert recorder.one(kind="client").tags["http.response.status_code"] == "101"
+
     def test_many_tasks(self, recorder, backend):
         """M3: calls of concurrent tasks are numbered without gap or repeat."""
 

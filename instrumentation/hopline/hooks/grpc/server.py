@@ -37,7 +37,7 @@ class AioServerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def _traced(handler: Any, details: Any) -> Any:
-    if handler is None or details.method in tracing.active().config.ignore_paths:
+    if handler is None or details.method in tracing.active().ignored_paths:
         return handler
     kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
     behavior = getattr(handler, kind)
