@@ -22,9 +22,13 @@ def executable() -> str:
     return next(filter(None, map(shutil.which, NAMES)), "")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """One Chromium for the whole run."""
+    """One Chromium for a module of tests.
+
+    Not for the whole run: while Playwright is there, its event loop counts as running in this
+    thread, and every later test that begins one of its own would fail.
+    """
     path = executable()
     require("Chromium", "" if path else f"none of {', '.join(NAMES)} on the path (run deploy/setup/chromium.sh)")
     from playwright.sync_api import sync_playwright
