@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from hopline import semconv
 from hopline import tracer as tracing
-from hopline.otel.process import tracer_for
+from hopline.otel.process import admit, tracer_for
 from hopline.otel.rows import finished
 from hopline.tracer import Tracer
 
@@ -28,7 +28,7 @@ class HoplineSpanExporter(SpanExporter):
             return SpanExportResult.SUCCESS
         tracer = self._tracer or tracer_for(spans[0].resource)
         reporter = tracer.reporter
-        reporter.admit()
+        admit(tracer)
         for span in spans:
             try:
                 if _is_own_message(span, tracer):

@@ -4,6 +4,8 @@ import os
 from typing import Final
 
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import get_tracer_provider
 
 from hopline import tracer as tracing
 from hopline.config import PREFIX
@@ -28,6 +30,21 @@ def tracer_for(resource: Resource) -> Tracer:
     if tracing._active is None:  # noqa: SLF001 - active() would make one without asking the resource
         return tracing.configure(**facts(resource))
     return tracing.active()
+
+
+def admit(tracer: Tracer) -> None:
+    """Make room for rows, and see that at exit the provider's last spans come before our sender stops."""
+    reporter = tracer.reporter
+    reporter.admit()
+    if not reporter.before_close:
+        reporter.before_close.append(_flush_provider)
+
+
+def _flush_provider(timeout: float) -> None:
+    """Our exit function runs before OpenTelemetry's, whose batch processor still holds spans."""
+    provider = get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.force_flush(int(timeout * 1000))
 
 
 def facts(resource: Resource) -> dict[str, object]:

@@ -9,6 +9,7 @@ from hopline import semconv
 from hopline.entry import Entry
 from hopline.ids import FRAGMENT, span_hex, trace_hex, within_limits
 from hopline.model import ENTRY_KINDS, SAMPLED
+from hopline.otel.process import admit
 from hopline.otel.state import hop_of, others, row_of
 from hopline.propagation import tracestate
 from hopline.propagation.tracestate import Hop
@@ -39,7 +40,7 @@ _SCAN_ONLY: Final = frozenset(
 
 def root(tracer: Tracer, trace_id: int, name: str, kind: str, weight: int) -> Span:
     """Row of a span without a parent: path ``0``."""
-    tracer.reporter.admit()
+    admit(tracer)
     return Span(Entry(tracer, trace_id, name, "0", 0, SAMPLED, weight), None, 0, 0, name, kind, {})
 
 
@@ -60,7 +61,7 @@ def below(parent: SpanContext, tracer: Tracer, name: str, kind: str) -> Span:
 
 def _entered(parent: SpanContext, tracer: Tracer, name: str, kind: str) -> Span:
     """First row of this process: a server or consumer row takes the path that came in, others have none."""
-    tracer.reporter.admit()
+    admit(tracer)
     entry = Entry(tracer, parent.trace_id, name, FRAGMENT, parent.span_id)
     entry.tracestate = others(parent.trace_state)
     span = Span(entry, None, 0, 0, name, kind, {})

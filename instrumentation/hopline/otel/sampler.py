@@ -98,6 +98,8 @@ class PathSampler(Sampler):
         """The wrapped sampler's decision; a sampled span gets its path as attribute and trace state."""
         if current.get() is NOOP:
             return SamplingResult(Decision.DROP)  # our own sender at work
+        if not self._joined:
+            self._join()
         result = self._decides.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if result.decision is not Decision.RECORD_AND_SAMPLE:
             result.trace_state = without_hop(result.trace_state)
@@ -114,29 +116,23 @@ class PathSampler(Sampler):
         self, parent: SpanContext, trace_id: int, name: str, kind: SpanKind | None, result: SamplingResult
     ) -> Span:
         kind_name = rows.KINDS[kind or SpanKind.INTERNAL]
+        tracer = self._tracer or tracing.active()
         if parent.is_valid:
-            span = rows.below(parent, self._tracer_here(), name, kind_name)
+            span = rows.below(parent, tracer, name, kind_name)
         else:
-            weight = getattr(result, "weight", self._weight)
-            span = rows.root(self._tracer_here(), trace_id, name, kind_name, weight)
+            span = rows.root(tracer, trace_id, name, kind_name, getattr(result, "weight", self._weight))
         state = result.trace_state
         if span.parent is None and state is not None:
             span.entry.tracestate = others(state)  # the wrapped sampler may have added a member of its own
         return span
-
-    def _tracer_here(self) -> Tracer:
-        if self._tracer is not None:
-            return self._tracer
-        if not self._joined:
-            self._join()
-        return tracing.active()
 
     def _join(self) -> None:
         """Pair with a processor on the global provider, once that is the one we sample for."""
         provider = get_tracer_provider()
         if isinstance(provider, TracerProvider) and provider.sampler is self:
             self._joined = True
-            tracer_for(provider.resource)
+            if self._tracer is None:
+                tracer_for(provider.resource)
             provider.add_span_processor(PathProcessor())
 
     def get_description(self) -> str:
