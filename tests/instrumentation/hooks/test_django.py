@@ -13,6 +13,7 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.test.utils import override_settings
 from django.urls import include, path, re_path
+from django.utils.decorators import async_only_middleware, sync_only_middleware
 
 import hopline
 from hopline.hooks import django as hook
@@ -197,6 +198,36 @@ def test_sent_files_stay_the_servers_own_object(recorder):
     assert isinstance(answer, FileWrapper)
     assert recorder.one(kind="server").name == "GET /file/"
     answer.close()
+
+
+@sync_only_middleware
+def sync_middleware(get_response):
+    def serve(request):
+        with hopline.span("sync middleware"):
+            return get_response(request)
+
+    return serve
+
+
+@async_only_middleware
+def async_middleware(get_response):
+    async def serve(request):
+        async with hopline.span("async middleware"):
+            return await get_response(request)
+
+    return serve
+
+
+@pytest.mark.parametrize("order", [("sync_middleware", "async_middleware"), ("async_middleware", "sync_middleware")])
+@pytest.mark.parametrize("address", ["/orders/7/", "/orders/async/7/"])
+def test_sync_and_async_middleware_mixed(recorder, get, order, address):
+    """I3: whatever Django moves between threads and loop on the way to the view, the tree is right."""
+    with override_settings(MIDDLEWARE=[f"{__name__}.{name}" for name in order]):
+        assert get(address).content == b"fine"
+    names = [order[0].replace("_", " "), order[1].replace("_", " "), "look up"]
+    found = [(row.span_id, row.name) for row in recorder.spans if row.kind == "local"]
+    assert found == [("0.1", names[0]), ("0.1.1", names[1]), ("0.1.1.1", names[2])]
+    assert recorder.one(kind="server").uid == "u-7"
 
 
 def test_middleware_by_hand_and_by_hook_is_one_row(recorder):
