@@ -36,6 +36,8 @@ class QueryService:
     Synchronous and safe for use from many threads. ``params`` are the parameters of the
     URL, text to text. Every method raises :class:`hopline_query.errors.QueryError`.
 
+    ``reader`` and ``clock`` are there for the dialects of other systems (hopline_query.api).
+
     ``clock`` gives microseconds since the epoch; ``lag_us`` tells how far a collector in
     this process is behind, where there is one.
     """
@@ -49,8 +51,8 @@ class QueryService:
         lag_us: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.settings = settings or QuerySettings()
-        self._reader = reader
-        self._clock = clock
+        self.reader = reader
+        self.clock = clock
         self._lag_us = lag_us
         self._lock = threading.Lock()
         self._fresh: tuple[int, Json] | None = None
@@ -59,7 +61,7 @@ class QueryService:
     def trace(self, trace_id: str, params: Values = NOTHING) -> Json:
         """One trace as tree, flat list or timeline."""
         read = self._params(params)
-        return self._with_freshness(traces.trace(self._reader, self._tree(trace_id, read), read))
+        return self._with_freshness(traces.trace(self.reader, self._tree(trace_id, read), read))
 
     def traces(self, ids: str, params: Values = NOTHING) -> Json:
         """Several traces by comma-separated ids, and the ids that were not found."""
@@ -71,7 +73,7 @@ class QueryService:
         read = self._params(params)
         for one in wanted:
             try:
-                found.append(traces.trace(self._reader, self._tree(one, read), read))
+                found.append(traces.trace(self.reader, self._tree(one, read), read))
             except NotFoundError as error:
                 lost.append({"asked": one, "message": error.message, **(error.detail or {})})
         return self._with_freshness({"traces": found, "not_found": lost})
@@ -174,42 +176,42 @@ class QueryService:
 
     def range(self) -> Json:
         """The widest range with data."""
-        return state.extent(self._reader)
+        return state.extent(self.reader)
 
     def system(self) -> Json:
         """Accounts, processes, sizes, version."""
-        return self._with_freshness(state.system(self._reader, self._clock(), metadata.version("hopline")))
+        return self._with_freshness(state.system(self.reader, self.clock(), metadata.version("hopline")))
 
     def freshness(self) -> Json:
         """How fresh the answers are."""
-        now = self._clock()
+        now = self.clock()
         with self._lock:
             known = self._fresh
         if known is None or not 0 <= now - known[0] < FRESH_US:
-            known = (now, state.freshness(self._reader, now, self._lag_us()))
+            known = (now, state.freshness(self.reader, now, self._lag_us()))
             with self._lock:
                 self._fresh = known
         return known[1]
 
     def _params(self, values: Values) -> Params:
-        return Params(values, self._clock(), self.settings)
+        return Params(values, self.clock(), self.settings)
 
     def _tree(self, trace_id: str, params: Params) -> Tree:
-        return traces.load(self._reader, trace_id, params, self._instrumented(params))
+        return traces.load(self.reader, trace_id, params, self._instrumented(params))
 
     def _instrumented(self, params: Params) -> frozenset[str]:
         with self._lock:
             known = self._known
         if known is None or not 0 <= params.now_us - known[0] < KNOWN_US:
-            known = (params.now_us, dependencies.known_services(self._reader, params))
+            known = (params.now_us, dependencies.known_services(self.reader, params))
             with self._lock:
                 self._known = known
         return known[1]
 
     def _timed(self, answer: Callable[[SpanReader, Params], Json], values: Values) -> Json:
         params = self._params(values)
-        result = answer(self._reader, params)
-        result["took_ms"] = max(0, (self._clock() - params.now_us) // 1_000)
+        result = answer(self.reader, params)
+        result["took_ms"] = max(0, (self.clock() - params.now_us) // 1_000)
         return self._with_freshness(result)
 
     def _with_freshness(self, answer: Json) -> Json:

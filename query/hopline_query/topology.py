@@ -9,10 +9,7 @@ import networkx as nx
 
 from hopline_query.aggregate import USER, VIRTUAL
 from hopline_query.latency import PERMILLES, Figures, apdex, percentiles, scaled, slow
-from hopline_query.store.port import Edge
-
-RECEIVED = frozenset({"server", "consumer"})
-"""Sides told by the callee."""
+from hopline_query.store.port import RECEIVED, Edge
 
 HINTS = 20
 """Cycles, groups and busiest nodes that are listed."""

@@ -63,7 +63,7 @@ def by_type(found, kind):
 
 def test_a_trace_reads_its_own_granules(explain):
     """W1: a look-up by id goes through the partitions of its days and the primary key."""
-    found = explain(statement("trace_rows"), trace_id=TRACE, low=START, high=START + HOUR, limit=10)
+    found = explain(statement("trace_rows"), ids=[TRACE], low=START, high=START + HOUR, limit=10)
     assert by_type(found, "Min-Max")["Selected Parts"] == 1
     assert by_type(found, "Min-Max")["Initial Parts"] > 3
     key = by_type(found, "PrimaryKey")

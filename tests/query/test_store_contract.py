@@ -239,6 +239,8 @@ def test_rows_come_back_as_they_were(readers, rows):
     for trace_id in {row.trace_id for row in rows}:
         assert real.trace_rows(trace_id, 1_000) == twin.trace_rows(trace_id, 1_000)
         assert real.trace_rows(trace_id, 2) == twin.trace_rows(trace_id, 2)
+    found, _ = real.search(query(limit=20))
+    assert real.many_rows(found, 5) == twin.many_rows(found, 5)
     linking = next(row for row in rows if row.links)
     assert real.linked_from(linking.links[0][0]) == [(linking.trace_id, linking.id, linking.kind)]
     assert real.extent()[0] == twin.extent()[0]

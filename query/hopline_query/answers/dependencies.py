@@ -49,7 +49,7 @@ def _rows_of_trace(reader: SpanReader, params: Params) -> list[Row]:
 def _of_search(reader: SpanReader, params: Params) -> dict[str, Any]:
     query = replace(params.search(), limit=TRACES)
     found, total = reader.search(query)
-    rows = [row for summary in found for row in unite(reader.trace_rows(summary.trace_id, 10_000))]
+    rows = [row for stored in reader.many_rows(found, 10_000).values() for row in unite(stored)]
     return _of_rows(rows, params, {"traces": len(found), "traces_total": total}, query.scope)
 
 

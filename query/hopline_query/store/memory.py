@@ -47,6 +47,10 @@ class MemoryReader:
         found = [row for row in self.rows if row.trace_id == trace_id]
         return sorted(found, key=lambda row: (row.start_us, int(row.id or "0", 16)))[:limit]
 
+    def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
+        """Rows of several traces."""
+        return {summary.trace_id: self.trace_rows(summary.trace_id, limit) for summary in summaries}
+
     def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
         """Rows that link to this trace."""
         return sorted(

@@ -152,6 +152,9 @@ GROUPS = {
 }
 """Grouping of figures -> the columns of its key."""
 
+RECEIVED = frozenset({"server", "consumer"})
+"""Sides of an edge that are told by the callee."""
+
 VIEWS = ("entry", "client", "all")
 
 
@@ -212,6 +215,9 @@ class SpanReader(Protocol):
 
     def trace_rows(self, trace_id: str, limit: int) -> list[Row]:
         """Up to ``limit`` rows of a trace, the earliest first, copies included; empty when unknown."""
+
+    def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
+        """The same of several traces, up to ``limit`` rows of each, by trace id."""
 
     def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
         """``(trace_id, id, kind)`` of rows in other traces that link to this one."""

@@ -5,7 +5,20 @@ from typing import Any
 from hopline.model import Row
 
 COLUMNS = (
-    *("span_id", "id", "parent_id", "kind", "service", "name", "instance", "host", "zone", "env", "version"),
+    *(
+        "trace_id",
+        "span_id",
+        "id",
+        "parent_id",
+        "kind",
+        "service",
+        "name",
+        "instance",
+        "host",
+        "zone",
+        "env",
+        "version",
+    ),
     *("start_us", "duration_us", "unfinished", "error", "error_type", "error_text"),
     *("caller_service", "caller_instance", "caller_zone", "caller_name", "peer", "peer_kind", "uid"),
     *("annotations", "tags", "attrs", "links", "children", "flags", "weight", "attempt", "arrived"),
@@ -13,11 +26,10 @@ COLUMNS = (
 """The order of store/sql/trace_rows.sql."""
 
 
-def row_of(trace_id: str, stored: tuple[Any, ...]) -> Row:
+def row_of(stored: tuple[Any, ...]) -> Row:
     """The model's row of a stored one; ids back to hex, 0 to none."""
     value = dict(zip(COLUMNS, stored, strict=True))
     unfinished = value.pop("unfinished")
-    value["trace_id"] = trace_id
     value["id"] = hex16(value["id"])
     value["parent_id"] = hex16(value["parent_id"]) or None
     value["duration_us"] = None if unfinished else value["duration_us"]
