@@ -1,0 +1,102 @@
+"""Jaeger's query API: the legacy JSON under ``/api`` that Grafana and scripts use, and parts of ``/api/v3``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from hopline_query.answers import jaeger
+from hopline_query.errors import BadRequestError, QueryError
+from hopline_query.service import QueryService
+
+
+class JaegerRoute(APIRoute):
+    """Failures in Jaeger's envelope."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Wrap FastAPI's handler."""
+        inner = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except QueryError as error:
+                if request.url.path.rpartition("/api/v3/")[1]:
+                    body: Any = {"error": {"httpCode": error.status, "message": error.message}}
+                else:
+                    body = envelope(None) | {"errors": [{"code": error.status, "msg": error.message}]}
+                return _json(body, error.status)
+
+        return handle
+
+
+def create_router(service: QueryService) -> APIRouter:
+    """The endpoints of both APIs over ``service``."""
+    router = APIRouter(route_class=JaegerRoute, tags=["jaeger"])
+    _add_legacy(router, service)
+    _add_v3(router, service)
+    return router
+
+
+def envelope(data: Any) -> dict[str, Any]:
+    """Jaeger's frame around every legacy answer."""
+    total = len(data) if isinstance(data, list) else 0
+    return {"data": data, "total": total, "limit": 0, "offset": 0, "errors": None}
+
+
+def _add_legacy(router: APIRouter, service: QueryService) -> None:
+    @router.get("/api/services", summary="Service names")
+    def services() -> Response:
+        return _json(envelope(jaeger.services(service.reader, service.clock())))
+
+    @router.get("/api/services/{name}/operations", summary="Operations of a service")
+    def names_of(name: str) -> Response:
+        found = jaeger.operations(service.reader, service.clock(), name)
+        return _json(envelope(sorted({item["name"] for item in found})))
+
+    @router.get("/api/operations", summary="Operations of a service, with their kind")
+    def operations(request: Request) -> Response:
+        return _json(envelope(_operations(service, request, "service", "spanKind")))
+
+    @router.get("/api/traces", summary="Search traces")
+    def traces(request: Request) -> Response:
+        ids = request.query_params.getlist("traceID")
+        if ids:
+            return _json(envelope(jaeger.by_ids(service.reader, ids)))
+        tags = request.query_params.getlist("tag")
+        return _json(envelope(jaeger.traces(service.reader, service.clock(), dict(request.query_params), tags)))
+
+    @router.get("/api/traces/{trace_id}", summary="One trace")
+    def trace(trace_id: str) -> Response:
+        return _json(envelope(jaeger.trace(service.reader, trace_id)))
+
+    @router.get("/api/dependencies", summary="Calls between services")
+    def dependencies(request: Request) -> Response:
+        return _json(envelope(jaeger.dependencies(service.reader, dict(request.query_params), service.clock())))
+
+
+def _add_v3(router: APIRouter, service: QueryService) -> None:
+    @router.get("/api/v3/services", summary="Service names (v3)")
+    def services() -> Response:
+        return _json({"services": jaeger.services(service.reader, service.clock())})
+
+    @router.get("/api/v3/operations", summary="Operations of a service (v3)")
+    def operations(request: Request) -> Response:
+        return _json({"operations": _operations(service, request, "service", "span_kind")})
+
+    @router.get("/api/v3/traces/{trace_id}", summary="One trace as OTLP JSON (v3)")
+    def trace(trace_id: str) -> Response:
+        return _json(jaeger.otlp_trace(service.reader, trace_id))
+
+
+def _operations(service: QueryService, request: Request, name: str, kind: str) -> list[dict[str, Any]]:
+    asked = request.query_params.get(name, "")
+    if not asked:
+        raise BadRequestError(f"parameter '{name}' is required", field=name)
+    return jaeger.operations(service.reader, service.clock(), asked, request.query_params.get(kind, ""))
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
