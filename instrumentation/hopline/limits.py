@@ -9,6 +9,7 @@ from typing import Final
 from hopline.config import Config
 from hopline.counts import Counts
 from hopline.spans import Span
+from hopline.text import as_text
 
 MAX_NAME: Final = 512
 MAX_KEY: Final = 128
@@ -43,7 +44,10 @@ class Limits:
 
         The common row (few, short, harmless tags and nothing rare) is only looked at.
         """
-        if span.rare is None and self._plain.issuperset(span.tags) and len(span.name) <= MAX_KEY:
+        name = span.name
+        if type(name) is not str:
+            span.name = name = as_text(name)
+        if span.rare is None and self._plain.issuperset(span.tags) and len(name) <= MAX_KEY:
             for value in span.tags.values():
                 if len(value) > SHORT:
                     break
@@ -55,7 +59,7 @@ class Limits:
         """Copy what fits; structural fields first, so that notes can never displace them."""
         detail = span.rare
         cut = detail.overflow if detail else 0
-        span.name, n = _cut(span.name if isinstance(span.name, str) else str(span.name), MAX_NAME)
+        span.name, n = _cut(span.name, MAX_NAME)
         cut += n
         budget = self._row_bytes - len(span.name)
         tags: dict[str, str] = {}

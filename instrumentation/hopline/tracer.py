@@ -71,8 +71,11 @@ class Tracer:
         """Entry row of a request or message that came with ``headers``, not yet begun."""
         if not self.enabled:
             return NOOP
-        remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
-        return self.enter(name, remote, baggage, kind, debug=debug)
+        try:
+            remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
+            return self.enter(name, remote, baggage, kind, debug=debug)
+        except Exception as error:
+            return broken(error)
 
     def enter(
         self, name: str, remote: Remote | None, baggage: Baggage | None, kind: str = "server", *, debug: bool = False
@@ -163,36 +166,39 @@ def span(
     ``kind`` is one of :data:`hopline.model.KINDS`; ``peer`` names the far end of a
     client or producer span, ``peer_kind`` what it is (service, db, mq, cache, external).
     """
-    parent = get_current()
-    if type(parent) is Span:
-        numbers = parent.numbers
-        number = next(numbers, 0) if numbers is not None else 0
-        if number & LOOK_AROUND:
-            # Span.__init__ written out: without that call a span costs a tenth less.
-            entry = parent.entry
-            made = _new(Span)
-            made.entry = entry
-            made.parent = parent
-            made.ordinal = number
-            made.id_int = random_bits(64)
-            made.name = name
-            made.kind = kind
-            made.tags = {} if tags is None else _texts(tags)
-            made.uid = entry.uid
-            made.end_ns = 0
-            made.path = ""
-            made.numbers = None
-            made.rare = None
+    try:
+        parent = get_current()
+        if type(parent) is Span:
+            numbers = parent.numbers
+            number = next(numbers, 0) if numbers is not None else 0
+            if number & LOOK_AROUND:
+                # Span.__init__ written out: without that call a span costs a tenth less.
+                entry = parent.entry
+                made = _new(Span)
+                made.entry = entry
+                made.parent = parent
+                made.ordinal = number
+                made.id_int = random_bits(64)
+                made.name = name
+                made.kind = kind
+                made.tags = {} if tags is None else _texts(tags)
+                made.uid = entry.uid
+                made.end_ns = 0
+                made.path = ""
+                made.numbers = None
+                made.rare = None
+            else:
+                made = under_unusual(parent, number, name, kind, {} if tags is None else _texts(tags))
+        elif parent is None:
+            made = (_active or configure()).root(name, kind, {} if tags is None else _texts(tags))
         else:
-            made = under_unusual(parent, number, name, kind, {} if tags is None else _texts(tags))
-    elif parent is None:
-        made = (_active or configure()).root(name, kind, {} if tags is None else _texts(tags))
-    else:
-        return NOOP
-    if peer or peer_kind:
-        made.peer = peer
-        made.peer_kind = peer_kind
-    return made
+            return NOOP
+        if peer or peer_kind:
+            made.peer = peer
+            made.peer_kind = peer_kind
+        return made
+    except Exception as error:
+        return broken(error)
 
 
 def call(name: str, *, kind: str = "client", peer: str = "", peer_kind: str = "service") -> Span:
@@ -201,6 +207,14 @@ def call(name: str, *, kind: str = "client", peer: str = "", peer_kind: str = "s
     if parent is not None and parent.kind in CALL_KINDS:
         return NOOP
     return span(name, kind=kind, peer=peer, peer_kind=peer_kind)
+
+
+def broken(error: Exception) -> Span:
+    """The no-op, after an error of our own: counted and warned about, never the application's."""
+    tracer = active()
+    tracer.counts.add("client_errors")
+    tracer.reporter.warner.warn(f"something goes untraced: {type(error).__name__}: {error}")
+    return NOOP
 
 
 def under_unusual(parent: Span, number: int, name: str, kind: str, tags: dict[str, str]) -> Span:

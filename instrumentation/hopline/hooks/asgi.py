@@ -137,7 +137,10 @@ class _Request:
             span.finish()
 
     def _name(self) -> str:
-        route = template(self._scope)
+        try:
+            route = template(self._scope)
+        except Exception:  # a router with routes of another kind
+            route = ""
         return f"{self._scope['method']} {route}" if route else str(self._scope["method"])
 
 

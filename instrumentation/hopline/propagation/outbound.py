@@ -18,9 +18,18 @@ def headers(span: "Span", host: str | None = None) -> list[tuple[str, str]]:
     A client or producer row hands its own path on; any other row the next of its
     child numbers. Baggage goes only to a trusted ``host``; ``None`` is trusted.
     """
-    entry = span.entry
-    if not entry.tracer.enabled:
+    tracer = span.entry.tracer
+    if not tracer.enabled:
         return []
+    try:
+        return _headers(span, host)
+    except Exception:
+        tracer.counts.add("client_errors")
+        return []
+
+
+def _headers(span: "Span", host: str | None) -> list[tuple[str, str]]:
+    entry = span.entry
     config = entry.tracer.config
     path = span.span_id if span.kind in CALL_KINDS else _next_path(span)
     number = span.id_int
