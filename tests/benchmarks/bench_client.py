@@ -2,14 +2,15 @@
 
     python tests/benchmarks/bench_client.py [--rounds N] [--json]
 
-Everything runs in one process, interleaved: each round asks every case in shuffled
-order, and the table shows medians over the rounds. `bare` is the minimal span: a
+Each round asks every case in shuffled order, and the table shows medians over the
+rounds; OpenTelemetry answers from a process of its own. `bare` is the minimal span: a
 context variable, two clock readings, an id string, an object with slots, a
 dictionary and a deque; no limits, links, error detail or thread-safe numbers.
 Nanoseconds belong to the machine; the ratios are what counts.
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import random
@@ -35,7 +36,9 @@ from hopline.transports.memory import MemoryTransport
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import client_otel
 import client_process
+import client_versus
 from client_bare import (
     BareSpan,
     bare_buffer,
@@ -228,6 +231,18 @@ def measure(rounds: int) -> tuple[dict[str, float], Encoding]:
         "bare encode": encoding.ready,
         "encode": encoding.full,
     }
+    beside = client_versus.OurSide(CHILDREN)
+    cases |= beside.cases()
+    with contextlib.ExitStack() as stack:
+        stack.callback(beside.close)
+        if client_otel.available():
+            cases |= client_versus.theirs(stack.enter_context(client_otel.Peer(CHILDREN)))
+        samples = interleaved(cases, rounds)
+    return {name: statistics.median(found[rounds // 10 :]) / CHILDREN for name, found in samples.items()}, encoding
+
+
+def interleaved(cases: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[int]]:
+    """What each case answered in each round; nothing runs at the same time as another case."""
     samples: dict[str, list[int]] = {name: [] for name in cases}
     names = list(cases)
     for _ in range(rounds):
@@ -235,7 +250,7 @@ def measure(rounds: int) -> tuple[dict[str, float], Encoding]:
         for name in names:
             gc.collect()
             samples[name].append(cases[name]())
-    return {name: statistics.median(found[rounds // 10 :]) / CHILDREN for name, found in samples.items()}, encoding
+    return samples
 
 
 GOALS = [
@@ -262,6 +277,7 @@ def main() -> int:
     answer = {
         "ns": found,
         "ratios": ratios,
+        "of_otel": client_versus.ratios(found),
         "bytes_raw": raw,
         "bytes_lz4": compressed,
         "memory_per_row": client_process.memory_per_row(Ours(1.0).tracer),
@@ -281,6 +297,7 @@ def table(answer: dict[str, Any]) -> str:
         f"{label:38}{found[ours]:9.0f}{found[bare]:9.0f}{answer['ratios'][label]:7.2f}{goal:7.2f}"
         for label, ours, bare, goal in GOALS
     ]
+    lines += client_versus.lines(answer)
     lines += [
         f"{'limits, packing and encoding of a row':38}{found['encode']:9.0f}{found['bare encode']:9.0f}",
         f"bytes per row: {answer['bytes_raw']:.0f} raw, {answer['bytes_lz4']:.0f} lz4 (goals 100, 30)",
