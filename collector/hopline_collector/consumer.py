@@ -37,7 +37,8 @@ _ROW_BYTES: Final = 190.0
 class HandOverSettings:
     """How large blocks are and how long a message may wait for one."""
 
-    block_rows: int = 20_000
+    block_rows: int = 50_000
+    """Reached only when more waits than comes in a second."""
     block_seconds: float = 1.0
     block_seconds_most: float = 3.0
     """With many partitions blocks are gathered longer: every insert has a fixed cost."""

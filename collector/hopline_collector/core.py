@@ -128,40 +128,51 @@ def _build(messages: Iterable[Message], plan: Plan, decoders: Mapping[str, Calla
             gathered.add(message, decode(message.body))
         except DecodeError as error:
             gathered.set_aside(message, error.reason, error.detail)
-    columns = _transposed(gathered)
-    counts.received = len(gathered.rows) + len(gathered.dead)
-    _fit(columns, gathered, plan, counts)
+    columns = gathered.columns
+    counts.received = len(columns["id"]) + len(gathered.dead)
+    _filled(columns)
+    _bury(gathered, decoders)
+    _fit(gathered, plan, counts)
     counts.stored = len(columns["id"])
     counts.dead = len(gathered.dead)
     return Block(columns, counts.stored, gathered.dead, gathered.reports, counts)
 
 
+_FIELDS: Final = tuple((name, attrgetter(name)) for name in WireRow.__struct_fields__)
+
+
 class _Gathered:
-    """Rows of all messages, one after the other, and the facts they share, expanded."""
+    """Columns of all rows so far. Each message is transposed while it is still in the processor's cache."""
 
     def __init__(self) -> None:
-        self.rows: list[WireRow] = []
-        self.process: dict[str, list[str]] = {name: [] for name in PROCESS_FIELDS}
-        self.foreign: list[int] = []
+        self.columns: Columns = {name: [] for name in (*WireRow.__struct_fields__, *PROCESS_FIELDS)}
+        self.columns["foreign"] = []
+        self.columns["message"] = []
+        """Each row's message, as an index into ``messages``; left out of the block."""
+        self.columns["index"] = []
+        """Each row's place in its message; left out of the block."""
+        self.maps_fit = True
+        """Whether no tag or attribute of any message has to be cut."""
         self.messages: list[Message] = []
-        self.message: list[int] = []
-        """Each row's message, as an index into ``messages``."""
-        self.index: list[int] = []
-        """Each row's place in its message."""
         self.dead: list[DeadLetter] = []
         self.reports: list[Report] = []
 
     def add(self, message: Message, decoded: Decoded) -> None:
+        columns = self.columns
         number = len(self.messages)
         self.messages.append(message)
         for batch in decoded.batches:
             count = len(batch.rows)
-            self.rows += batch.rows
-            for name, column in self.process.items():
-                column.extend([normalise.process_text(name, batch.process.get(name) or "")] * count)
-            self.foreign += [int(batch.foreign)] * count
-            self.message += [number] * count
-            self.index += range(count) if batch.indexes is None else batch.indexes
+            for name, value_of in _FIELDS:
+                columns[name].extend(map(value_of, batch.rows))
+            for name, max_bytes in normalise.MAP_LIMITS:
+                maps = [found for found in columns[name][-count:] if found]
+                self.maps_fit = self.maps_fit and normalise.maps_fit(maps, max_bytes)
+            for name in PROCESS_FIELDS:
+                columns[name].extend([normalise.process_text(name, batch.process.get(name) or "")] * count)
+            columns["foreign"].extend([int(batch.foreign)] * count)
+            columns["message"].extend([number] * count)
+            columns["index"].extend(range(count) if batch.indexes is None else batch.indexes)
         self.dead += [
             DeadLetter(message.offset, bad.index, message.format, bad.reason, bad.detail, bad.raw)
             for bad in decoded.refused
@@ -194,22 +205,13 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 _CALLER: Final = ("caller_service", "caller_instance", "caller_zone", "caller_name")
 
 
-def _transposed(gathered: _Gathered) -> Columns:
-    rows = gathered.rows
-    columns: Columns = {}
-    for name in WireRow.__struct_fields__:
-        column = list(map(attrgetter(name), rows))
-        if name in _DEFAULTS and None in column:
-            default = _DEFAULTS[name]
-            column = [default if value is None else value for value in column]
-        columns[name] = column
-    columns.update(gathered.process)
-    columns["foreign"] = gathered.foreign
-    columns["message"] = gathered.message
-    columns["index"] = gathered.index
+def _filled(columns: Columns) -> None:
+    """Put defaults where a row had none, and give the caller and the flags columns of their own."""
+    for name, default in _DEFAULTS.items():
+        if None in columns[name]:
+            columns[name] = [default if value is None else value for value in columns[name]]
     columns.update(zip(_CALLER, _callers(columns.pop("caller")), strict=True))
     _spread_flags(columns)
-    return columns
 
 
 def _callers(callers: list[list[str] | None]) -> list[list[str]]:
@@ -234,23 +236,39 @@ def _spread_flags(columns: Columns) -> None:
         columns["unfinished"] = [0] * len(durations)
 
 
-def _fit(columns: Columns, gathered: _Gathered, plan: Plan, counts: Counts) -> None:
+def _bury(gathered: _Gathered, decoders: Mapping[str, Callable[[bytes], Decoded]]) -> None:
+    """Move rows that cannot be stored at all to the dead letters."""
+    columns = gathered.columns
     bad = normalise.unusable(columns)
     for row, reason in bad.items():
         process = {name: columns[name][row] for name in PROCESS_FIELDS}
         if columns["foreign"][row]:
             process["foreign"] = "1"
-        raw = native.alone(process, gathered.rows[row])
-        offset = gathered.messages[columns["message"][row]].offset
-        gathered.dead.append(DeadLetter(offset, columns["index"][row], "native", reason, "", raw))
+        message, index = gathered.messages[columns["message"][row]], columns["index"][row]
+        raw = native.alone(process, _row_at(decoders[message.format](message.body), index))
+        gathered.dead.append(DeadLetter(message.offset, index, "native", reason, "", raw))
     normalise.drop(columns, bad)
+
+
+def _row_at(decoded: Decoded, wanted: int) -> WireRow:
+    """The row at place ``wanted`` of a message; rows are not kept, since next to none is ever asked for."""
+    for batch in decoded.batches:
+        for index, row in enumerate(batch.rows):
+            if (batch.indexes[index] if batch.indexes else index) == wanted:
+                return row
+    raise LookupError(wanted)
+
+
+def _fit(gathered: _Gathered, plan: Plan, counts: Counts) -> None:
+    columns = gathered.columns
     marks = Marks()
     normalise.derive_ids(columns)
     repeated = normalise.duplicates(columns)
     counts.duplicate = len(repeated)
     normalise.drop(columns, repeated)
     normalise.fit_texts(columns, marks)
-    normalise.fit_maps(columns, marks)
+    if not gathered.maps_fit:
+        normalise.fit_maps(columns, marks)
     normalise.fit_annotations(columns, marks)
     normalise.fit_links(columns, marks)
     normalise.fit_numbers(columns, marks)

@@ -154,17 +154,25 @@ def _fit(text: str, max_bytes: int) -> tuple[str, str]:
     return fitted, reason
 
 
+MAP_LIMITS: Final = (("tags", limits.VALUE_BYTES), ("attrs", limits.ATTR_BYTES))
+"""Columns that hold maps, and how many bytes a value may have."""
+
+
+def maps_fit(maps: list[dict[str, str]], max_bytes: int) -> bool:
+    """Whether nothing has to be cut; cheapest while the maps are fresh in the processor's cache."""
+    if not maps:
+        return True
+    values = list(chain.from_iterable(map(dict.values, maps)))
+    keys = set().union(*maps)
+    if not (_all_fit(values, max_bytes) and _all_fit(keys, limits.KEY_BYTES)):
+        return False
+    return "" not in keys and max(map(len, maps)) <= limits.TAGS_MAX
+
+
 def fit_maps(columns: Columns, marks: Marks) -> None:
     """Tags and attributes: how many, how long, and clean."""
-    for name, max_bytes in (("tags", limits.VALUE_BYTES), ("attrs", limits.ATTR_BYTES)):
+    for name, max_bytes in MAP_LIMITS:
         maps = columns[name]
-        if not any(maps):
-            continue
-        values = list(chain.from_iterable(map(dict.values, maps)))
-        keys = set().union(*maps)
-        fits = _all_fit(values, max_bytes) and _all_fit(keys, limits.KEY_BYTES) and "" not in keys
-        if fits and max(map(len, maps)) <= limits.TAGS_MAX:
-            continue
         for row, found in enumerate(maps):
             if found:
                 maps[row] = _fit_map(found, max_bytes, row, marks)

@@ -31,15 +31,18 @@ from hopline_deploy.broker import Broker
 from hopline_deploy.ports import free_ports
 
 TOPIC = "hopline.spans"
-SERVICES, OPERATIONS, USERS = 30, 390, 50_000
+SERVICES, USERS = 30, 50_000
+OPERATIONS = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10), (11, 12))
+"""Of each service, by kind: 390 in all."""
 PER_TRACE, PER_MESSAGE, PER_BLOCK = 10, 100, 20_000
 COLLECTOR = Path(__file__).parents[1] / "faults" / "collector_process.py"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def messages(spans: int, now: int) -> Iterator[tuple[int, bytes]]:
-    """(partition, body): one process per message, traces of ten rows, eight tags, 0.5 % errors."""
+    """(partition, body): one process per message, traces of ten rows, eight tags, 20,000 spans/s in order."""
     source = random.Random(1)
+    begin = now - spans * 50
     kinds = (2, 0, 1, 2, 1, 2, 1, 0, 3, 4)
     for number in range(spans // PER_MESSAGE):
         service = number % SERVICES
@@ -50,7 +53,7 @@ def messages(spans: int, now: int) -> Iterator[tuple[int, bytes]]:
         }
         rows = []
         for _ in range(PER_MESSAGE // PER_TRACE):
-            trace, start = source.randbytes(16), now - source.randrange(60_000_000)
+            trace, start = source.randbytes(16), begin + number * PER_MESSAGE * 50
             uid = f"u-{source.randrange(USERS)}"
             for position, kind in enumerate(kinds):
                 rows.append(_row(source, (trace, uid), position, kind, start + position * 900))
@@ -77,7 +80,7 @@ def _row(source: random.Random, whose: tuple[bytes, str], position: int, kind: i
         source.getrandbits(63) + 1,
         0 if not position else source.getrandbits(63) + 1,
         kind,
-        f"operation-{source.randrange(OPERATIONS // SERVICES)}",
+        f"operation-{source.choice(OPERATIONS[kind])}",
         start,
         int(source.lognormvariate(9, 1.5)),
         tags,

@@ -96,10 +96,9 @@ class ClickHouseWriter:
         qualified = f"{self._store.database}.{table}"
         try:
             with self._store.writer() as handle:
-                handle.insert(
+                context = handle.create_insert_context(
                     qualified,
-                    columns,
-                    column_names=names,
+                    names,
                     column_types=self._column_types(handle, qualified, names),
                     column_oriented=True,
                     settings={
@@ -109,6 +108,10 @@ class ClickHouseWriter:
                         "async_insert": 0,
                     },
                 )
+                context.data = columns
+                # One block of the native format, not one per 2 MB: parsed faster, and never cut differently.
+                context.block_row_count = len(columns[0])
+                handle.data_insert(context)
         except StoreError:
             raise
         except Exception as error:
