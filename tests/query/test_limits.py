@@ -1,0 +1,85 @@
+"""Time-outs, crowds, and statements that fail: each has its answer and none spoils the next."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from hopline_collector.store.clickhouse import ClickHouse
+from hopline_query.errors import QueryTimeoutError, StoreUnavailableError, TooManyQueriesError
+from hopline_query.store.asking import Asker
+from hopline_query.store.reader import ClickHouseReader
+
+
+@pytest.fixture
+def hurried(engine):
+    """The same store with one read handle and a second to answer."""
+    settings = replace(engine.settings, query_seconds=1, readers=1, reader_wait_seconds=0.05)
+    store = ClickHouse(settings)
+    yield store
+    store.close()
+
+
+def test_slow_questions_end(hurried):
+    """Q6: a question over its time is a time-out, and the next answer holds nothing of it."""
+    asker = Asker(hurried)
+    for _ in range(2):
+        with pytest.raises(QueryTimeoutError):
+            asker.rows("SELECT sum(cityHash64(number)) FROM numbers(1000000000000)")
+        assert asker.rows("SELECT 42") == [(42,)]
+
+
+def test_failure_after_output_leaves_nothing_behind(hurried):
+    """Q6: a statement that fails half-way through its answer does not leak into the next one."""
+    asker = Asker(hurried)
+    for _ in range(3):
+        with pytest.raises(Exception, match="enough"):
+            asker.rows("SELECT throwIf(number = 500000, 'enough') FROM numbers(1000000)")
+        assert asker.rows("SELECT 42") == [(42,)]
+
+
+def test_crowds_are_turned_away(hurried):
+    """Q6: too many questions at once are refused at once, and served again afterwards."""
+    asker = Asker(hurried)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with hurried.reader():
+            inside.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert inside.wait(10)
+    with pytest.raises(TooManyQueriesError):
+        asker.rows("SELECT 1")
+    leave.set()
+    holder.join()
+    assert asker.rows("SELECT 1") == [(1,)]
+
+
+def test_a_closed_store_is_unavailable(hurried):
+    """Q6: a store that is away is 503, not a crash."""
+    hurried.close()
+    with pytest.raises(StoreUnavailableError):
+        ClickHouseReader(hurried).newest_arrival()
+
+
+def test_text_cannot_become_sql(engine, store_rows, row):
+    """R4: whatever stands in a parameter is a value."""
+    from hopline_query.search import parse_filter
+    from hopline_query.store.port import Scope, SearchQuery
+
+    hostile = "'; DROP TABLE spans; -- \\ {x:String} $database %s %(p0)s"
+    store_rows([row("0", "a", None, "server", service=hostile, name=hostile, uid=hostile, tags={"k": hostile})])
+    reader = ClickHouseReader(engine)
+    scope = Scope(1_763_799_000_000_000, 1_763_801_000_000_000)
+    quoted = hostile.replace("\\", "\\\\").replace('"', '\\"')
+    expression = parse_filter(f'k="{quoted}" service="{quoted}"')
+    for query in (
+        SearchQuery(scope, uid=hostile),
+        SearchQuery(scope, service=hostile, operation=hostile),
+        SearchQuery(scope, expression=expression),
+    ):
+        assert len(reader.search(query)[0]) == 1
+    assert reader.uids_like(hostile, 5) == [hostile]
