@@ -71,9 +71,7 @@ def _cases(rows: list[Row]) -> dict[str, tuple[str, dict[Any, Any]]]:
         "traces": (_TRACES, _traces(rows)),
         "error_groups": (
             "SELECT service, name, error_type, load_test, sum(calls) FROM $error_groups GROUP BY ALL",
-            _sum(
-                ((r["service"], r["name"], r["error_type"], _load(r)), r["weight"]) for r in finished if r["error"]
-            ),
+            _sum(((r["service"], r["name"], r["error_type"], _load(r)), r["weight"]) for r in finished if r["error"]),
         ),
         "operations": (
             "SELECT service, name, kind, entry, sum(calls) FROM $operations GROUP BY ALL",
@@ -158,7 +156,12 @@ def _edge_key(seconds: int) -> Callable[[Row], tuple[Any, ...] | None]:
 
 
 def _edge(r: Row) -> tuple[str, str]:
+    """Ends of a call of which one row tells both; the others are paired (support.call_oracle)."""
     kind, peer, peer_kind = r["kind"], r["peer"], r["peer_kind"]
+    if kind == "client" and (peer_kind not in {"db", "mq", "cache"} if r["foreign"] else not peer_kind):
+        return "", ""
+    if kind == "server" and r["foreign"] and (r["parent_id"] or "zipkin.shared" in r["attrs"]):
+        return "", ""
     if kind == "client":
         return r["service"], f"{peer_kind}:{peer}" if peer and peer_kind in {"db", "mq", "cache", "external"} else peer
     if kind == "producer":

@@ -167,7 +167,8 @@ SELECT
 FROM ${database}.edges_1m AS e GROUP BY slot, caller, callee, side, env, load_test;
 
 -- A server row with a parent but without a known caller invents no edge, nor does a
--- call whose far end is unknown: such rows end with an empty caller or callee.
+-- call whose far end is unknown: such rows end with an empty caller or callee. Rows that
+-- are one side of a call and know the other only by its id are left to `call_sides`.
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.edges_1m_view ${on_cluster} TO ${database}.edges_1m AS
 SELECT
   toDateTime(intDiv(start_us, 60000000) * 60, 'UTC') AS slot,
@@ -189,7 +190,10 @@ SELECT
   sumIf(weight, caller_zone != '' AND zone != '' AND caller_zone != zone) AS cross_zone,
   max(start_us) AS last_seen,
   sumMap(map(toUInt16(floor(log(greatest(duration_us, 1)) / log(1.04))), weight)) AS hist
-FROM ${database}.ingest WHERE NOT unfinished AND kind != 'local' AND caller != '' AND callee != ''
+FROM ${database}.ingest
+WHERE NOT unfinished AND kind != 'local' AND caller != '' AND callee != ''
+  AND NOT (kind = 'client' AND if("foreign", peer_kind NOT IN ('db', 'mq', 'cache'), peer_kind = ''))
+  AND NOT ("foreign" AND kind = 'server' AND (parent_id != 0 OR mapContains(attrs, 'zipkin.shared')))
 GROUP BY slot, caller, callee, side, env, load_test;
 
 CREATE TABLE IF NOT EXISTS ${database}.error_groups ${on_cluster} (
