@@ -6,8 +6,10 @@ it; fetching is not part of it. A connection that cannot be made is a failed row
 """
 
 import re
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine, ExceptionContext
@@ -26,6 +28,9 @@ _COLLECTION: Final = re.compile(
     r"\b(?:FROM|INTO|UPDATE|TABLE)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?([\w.$\"`\[\]]+)", re.IGNORECASE
 )
 _LOOK_AT: Final = 4_096
+
+_engines: WeakKeyDictionary[Engine, tuple[str, dict[str, str]]] = WeakKeyDictionary()
+"""Peer and tags of each engine in use."""
 
 
 def install() -> None:
@@ -67,7 +72,7 @@ _LISTENERS: Final = (("before_cursor_execute", _before), ("after_cursor_execute"
 
 
 def _statement(conn: Connection, statement: str, batch: int) -> Span:
-    operation, collection = summary(statement)
+    operation, collection = summary(statement) if len(statement) <= _LOOK_AT else _summarise(statement[:_LOOK_AT])
     span = _start(conn.dialect, conn.engine, f"{operation} {collection}".strip())
     if span.recording:
         span.tag("db.operation.name", operation)
@@ -80,17 +85,23 @@ def _statement(conn: Connection, statement: str, batch: int) -> Span:
 
 
 def _start(dialect: Dialect, engine: Engine, name: str) -> Span:
-    url = engine.url
-    span = call(name, peer=database(url), peer_kind="db")
-    if span.recording:
-        span.tag("db.system.name", SYSTEMS.get(dialect.name, dialect.name))
-        if url.database:
-            span.tag("db.namespace", url.database)
-        if url.host:
-            span.tag("server.address", url.host)
-        if url.port:
-            span.tag("server.port", url.port)
+    known = _engines.get(engine)
+    if known is None:
+        known = _engines[engine] = (database(engine.url), _tags(dialect, engine.url))
+    peer, tags = known
+    span = call(name, peer=peer, peer_kind="db")
+    span.tags.update(tags)
     return span
+
+
+def _tags(dialect: Dialect, url: URL) -> dict[str, str]:
+    found = {
+        "db.system.name": SYSTEMS.get(dialect.name, dialect.name),
+        "db.namespace": url.database,
+        "server.address": url.host,
+        "server.port": url.port,
+    }
+    return {key: str(value) for key, value in found.items() if value}
 
 
 def _finish(context: Any, error: BaseException | None) -> None:
@@ -106,8 +117,11 @@ def database(url: URL) -> str:
     return url.database or url.host or url.get_backend_name()
 
 
-def summary(statement: str) -> tuple[str, str]:
+def _summarise(statement: str) -> tuple[str, str]:
     """Operation and first table of an SQL statement, ``("SELECT", "orders")``; empty where there is none."""
-    head = statement[:_LOOK_AT]
-    operation, collection = _OPERATION.match(head), _COLLECTION.search(head)
+    operation, collection = _OPERATION.match(statement), _COLLECTION.search(statement)
     return operation.group(1).upper() if operation else "", collection.group(1).strip('"`[]') if collection else ""
+
+
+summary: Final = lru_cache(maxsize=1_024)(_summarise)
+"""The same, remembered: a program has few statements and runs them often."""

@@ -25,6 +25,12 @@ App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 ROUTE_KEY: Final = "hopline.route"
 DISCONNECT: Final = "ClientDisconnect"
 SPAN_KEY: Final = "hopline.span"
+_CARRIERS: Final = tuple(
+    (f"HTTP_{name.upper().replace('-', '_')}", name)
+    for name in (
+        "traceparent", "tracestate", "baggage", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
+    )
+)  # fmt: skip
 _PARAMETER: Final = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 _WITHOUT_BODY: Final = frozenset({"204", "304"})
 
@@ -170,8 +176,8 @@ class Body:
 
 
 def request_headers(environ: Environ) -> list[tuple[str, str]]:
-    """The request's headers as pairs."""
-    return [(key[5:].replace("_", "-"), value) for key, value in environ.items() if key.startswith("HTTP_")]
+    """Those of the request's headers that may carry a trace, as pairs."""
+    return [(name, environ[key]) for key, name in _CARRIERS if key in environ]
 
 
 def raw_path(environ: Environ) -> str:
