@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from support import wait_until
 
+from support import wait_until
 from ui_support import TRACE_ID, Served
 
 TRACE = f"/trace/{TRACE_ID}"

@@ -187,6 +187,28 @@ def test_panel_links_tags_to_a_search(read):
     assert "/search?filter=region%3D%22a%20%5C%22quoted%5C%22%20one%22" in links
 
 
+def test_panel_says_where_it_ran_and_what_it_is_linked_with(read):
+    """U4: instance, zone, version, sample rate and links of the side nearest the work."""
+    page = read(f"{TRACE}/node/k6")
+    for fact in ("h1:8012", "sh-1", "1.4.2", "10 %"):
+        assert fact in page.text_all
+    assert page.one("a", href="/trace/" + "b" * 32).text == "b" * 8
+
+
+@pytest.mark.parametrize(("sort", "first"), [("total_us", "gateway"), ("-total_us", "notify"), ("errors", "notify")])
+def test_statistics_sort_by_any_column(read, sort: str, first: str):
+    """U5: a plain table whose order is part of the address."""
+    page = read(f"{TRACE}?tab=statistics&sort={sort}")
+    assert next(e.text for e in page.all("th", scope="row")) == first
+
+
+def test_environment_is_part_of_the_range(read, answers: ShopAnswers):
+    """U2: an environment is chosen beside the range and stays."""
+    page = read("/?env=stage")
+    assert next(e for e in page.all("option") if e.text == "stage").attributes.keys() >= {"selected"}
+    assert page.one("a", href="/map?env=stage")
+
+
 def test_log_link_is_filled_from_its_template(answers: ShopAnswers):
     """U4: the operator's log store gets trace and span ids."""
     from hopline_ui.settings import UiSettings

@@ -65,3 +65,8 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return self.one("body").text
+
+    @property
+    def text_all(self) -> str:
+        """Text of a page without a body: a fragment."""
+        return " ".join(element.text for element in self.elements)

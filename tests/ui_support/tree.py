@@ -8,9 +8,11 @@ KINDS = ["local", "client", "server", "producer", "consumer"]
 def shop_tree(extra: int = 0) -> list[dict[str, Any]]:
     """Nodes in pre-order; ``extra`` adds that many calls under the root."""
     nodes: list[dict[str, Any]] = []
+    newest: dict[str, int] = {}
 
     def add(path: str, service: str, name: str, start: int, duration: int, **facts: Any) -> None:
-        parent = next((at for at in range(len(nodes) - 1, -1, -1) if nodes[at]["path"] == path.rpartition(".")[0]), -1)
+        parent = newest.get(path.rpartition(".")[0], -1)
+        newest[path] = len(nodes)
         nodes.append(
             {
                 "key": f"k{len(nodes)}",
@@ -220,7 +222,16 @@ def node_of(tree: list[dict[str, Any]], now: int, at: int) -> dict[str, Any]:
         "expected_children": 3,
         "missing_children": [],
         "warnings": [{"code": "lost_leaf", "level": "warning", "message": "x"}] if n["placeholder"] else [],
-        "rows": [{"error_text": "bank did not answer"}, {"error_text": ""}],
+        "rows": [
+            {"error_text": "bank did not answer"},
+            {
+                "error_text": "",
+                "zone": "sh-1",
+                "version": "1.4.2",
+                "weight": 10_000,
+                "links": [["b" * 32, "c" * 16, "producer"]],
+            },
+        ],
         "index": at,
         "parent": n["parent"] if n["parent"] >= 0 else None,
     }

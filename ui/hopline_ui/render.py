@@ -52,7 +52,9 @@ class Renderer:
             **values,
         )
         answer = HTMLResponse(
-            html, status_code=status, headers={**HEADERS, "Cache-Control": "no-cache", "Vary": "Cookie"}
+            html,
+            status_code=status,
+            headers={**HEADERS, "Cache-Control": "no-cache", "Vary": "Cookie, Accept-Language"},
         )
         if request.query_params.get("lang"):
             answer.set_cookie("hop_lang", frame.language, max_age=COOKIE_AGE, samesite="lax", path=frame.base or "/")

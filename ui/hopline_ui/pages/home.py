@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from hopline_ui.drawing import spark
 from hopline_ui.pages.site import Site, range_params, ranged, window_of
+from hopline_ui.pages.sorting import ordered
 from hopline_ui.service import Answer
 from hopline_ui.settings import UiSettings
 
@@ -30,7 +31,7 @@ def home(site: Site, request: Request) -> Response:
         "can_live": True,
         "window": window_of(stats),
         "stats": stats,
-        "rows": [_row(entry) for entry in ordered(services, sort)],
+        "rows": [_row(entry) for entry in ordered(services, sort, COLUMNS)],
         "attention": attention(stats["services"], site.settings),
         "groups": errors["groups"],
         "columns": COLUMNS,
@@ -39,17 +40,6 @@ def home(site: Site, request: Request) -> Response:
         "address": str(request.base_url).rstrip("/"),
     }
     return site.page(request, frame, "home.html", values)
-
-
-def ordered(entries: list[Answer], sort: str) -> list[Answer]:
-    """Entries by one of :data:`COLUMNS`; those without a value come last, equal ones by name."""
-    column = sort.removeprefix("-")
-    if column == "service":
-        return sorted(entries, key=lambda entry: str(entry["service"]), reverse=sort.startswith("-"))
-    column = column if column in COLUMNS else "impact"
-    sign = 1 if sort.startswith("-") else -1
-    by_name = sorted(entries, key=lambda entry: str(entry["service"]))
-    return sorted(by_name, key=lambda e: (e[column] is None, sign * (e[column] or 0)))
 
 
 def attention(entries: list[Answer], settings: UiSettings) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def svg(site: Site, request: Request) -> Response:
     frame = ranged(request)
     params = {**range_params(frame), **{k: v for k in PASSED if (v := frame.params.get(k))}}
     graph = site.service.dependencies(params)
-    answer = site.page(request, frame, "map_file.svg", {"drawing": drawing(graph, site.settings)})
+    answer = site.page(request, frame, "map_file.svg", {"ranged": False, "drawing": drawing(graph, site.settings)})
     disposition = 'attachment; filename="hopline-map.svg"'
     return Response(answer.body, media_type="image/svg+xml", headers={**HEADERS, "Content-Disposition": disposition})
 

@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hopline_query.errors import NotFoundError
-from hopline_ui.pages.home import ordered
+from hopline_ui.pages.home import COLUMNS
 from hopline_ui.pages.site import Site, range_params, ranged, window_of
+from hopline_ui.pages.sorting import ordered
 from hopline_ui.service import Answer
 
 CHARTED: Final = ("qps", "error_rate", "avg_us", "p50_us", "p95_us", "p99_us", "p999_us")
@@ -36,7 +37,7 @@ def service(site: Site, request: Request) -> Response:
         "figures": totals["services"][0] if totals["services"] else None,
         "chart": chart(site.service.series(params)),
         "heat": heat(site.service.heatmap({**params, "columns": "60"})),
-        "operations": ordered([{**e, "service": e["operation"]} for e in operations], sort),
+        "operations": ordered([{**e, "service": e["operation"]} for e in operations], sort, COLUMNS),
         "sort": sort,
         "instances": site.service.instances(only)["instances"],
         "errors": site.service.errors({**params, "limit": "8"})["groups"],

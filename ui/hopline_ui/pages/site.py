@@ -23,7 +23,9 @@ class Site:
     def page(
         self, request: Request, frame: Frame, template: str, values: dict[str, Any], *, status: int = 200
     ) -> HTMLResponse:
-        """Render ``template`` with the page's values."""
+        """Render ``template`` with the page's values; pages with a range offer the environments too."""
+        if values.get("ranged", True) and "envs" not in values:
+            values = {**values, "envs": self.service.envs()["envs"]}
         return self.renderer.page(request, frame, template, values, status=status)
 
 

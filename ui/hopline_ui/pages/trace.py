@@ -10,6 +10,7 @@ from hopline_ui.frame import Frame, frame_of
 from hopline_ui.pages.flame import icicle
 from hopline_ui.pages.map import drawing
 from hopline_ui.pages.site import Site
+from hopline_ui.pages.sorting import ordered
 from hopline_ui.palette import colours
 from hopline_ui.service import Answer
 from hopline_ui.waterfall import waterfall_rows
@@ -21,6 +22,17 @@ TABLE_ROWS: Final = 1_000
 JSON_LIMIT: Final = 400_000
 """Characters of JSON shown in the page; the download has all."""
 DOWNLOADS: Final = ("json", "zipkin", "otlp", "chrome", "mermaid", "csv")
+STATISTICS: Final = (
+    "count",
+    "errors",
+    "total_us",
+    "avg_us",
+    "min_us",
+    "max_us",
+    "self_us",
+    "self_avg_us",
+    "self_share",
+)
 GROUPINGS: Final = ("service", "name", "kind", "instance")
 
 
@@ -50,13 +62,15 @@ def node(site: Site, request: Request) -> Response:
     """``/trace/{id}/node/{key}``: the side panel alone, for the waterfall's script."""
     frame = frame_of(request, "")
     panel = _panel(site, str(request.path_params["trace_id"]), str(request.path_params["key"]), frame.params)
-    return site.page(request, frame, "_node.html", {"panel": panel})
+    return site.page(request, frame, "_node.html", {"ranged": False, "panel": panel})
 
 
 def _panel(site: Site, trace_id: str, key: str, params: dict[str, str]) -> Answer:
     adjust = {"adjust": params["adjust"]} if params.get("adjust") else {}
     answer = site.service.node(trace_id, key, adjust)
-    return {**answer, "log_link": _log_link(site.settings.log_link, answer["trace_id"], answer["node"])}
+    rows = answer["node"]["rows"]  # the side nearest the work comes last
+    row = rows[-1] if rows else {}
+    return {**answer, "row": row, "log_link": _log_link(site.settings.log_link, answer["trace_id"], answer["node"])}
 
 
 def _log_link(template: str, trace_id: str, found: Answer) -> str:
@@ -89,8 +103,11 @@ def _calltree(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) ->
 
 def _statistics(site: Site, frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
     by = frame.params.get("by", "service")
+    sort = frame.params.get("sort", "self_us")
     answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
-    return answer, {"statistics": site.service.statistics(trace_id, {"by": by}), "by": by, "groupings": GROUPINGS}
+    groups = ordered(site.service.statistics(trace_id, {"by": by})["groups"], sort, STATISTICS, name="value")
+    columns = {"groups": groups, "columns": STATISTICS, "sort": sort}
+    return answer, {**columns, "by": by, "groupings": GROUPINGS}
 
 
 def _events(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:

@@ -5,12 +5,32 @@ import { moment } from "./fmt.js";
 
 const HEIGHT = 180;
 
+/** A dashed line with its text where something began, such as a version of the service. */
+function flags(plot, marks, tone) {
+  const { ctx: context } = plot;
+  const { left, top, width, height } = plot.bbox;
+  context.save();
+  context.strokeStyle = context.fillStyle = tone;
+  context.setLineDash([4, 4]);
+  context.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  for (const { at, text } of marks) {
+    const x = plot.valToPos(at, "x", true);
+    if (x < left || x > left + width) continue;
+    context.beginPath();
+    context.moveTo(x, top);
+    context.lineTo(x, top + height);
+    context.stroke();
+    context.fillText(text, x + 4, top + 10 * devicePixelRatio);
+  }
+  context.restore();
+}
+
 /**
  * @param {HTMLElement} place
- * @param {{times: number[], lines: {label: string, values: (number|null)[], tone: string, area?: boolean}[], format: (value: number|null) => string, zone: string, label: string, onZoom: (from: number, to: number) => void}} options
+ * @param {{times: number[], lines: {label: string, values: (number|null)[], tone: string, area?: boolean}[], format: (value: number|null) => string, zone: string, label: string, marks?: {at: number, text: string}[], onZoom: (from: number, to: number) => void}} options
  * times are seconds.
  */
-export function chart(place, { times, lines, format, zone, label, onZoom }) {
+export function chart(place, { times, lines, format, zone, label, marks = [], onZoom }) {
   const ink = colours(["muted", "line", ...lines.map((line) => line.tone)]);
   const axis = { stroke: ink.muted, grid: { stroke: ink.line, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   const stamp = (seconds) => moment(Math.round(seconds * 1e6), "stamp", zone);
@@ -34,6 +54,7 @@ export function chart(place, { times, lines, format, zone, label, onZoom }) {
       })),
     ],
     hooks: {
+      draw: [(plot) => flags(plot, marks, ink.muted)],
       setSelect: [
         (plot) => {
           const { left, width } = plot.select;

@@ -30,6 +30,7 @@ function draw() {
       format,
       zone,
       label: t("chart.time"),
+      marks: figures.versions.map(({ version, first_seen_us: us }) => ({ at: us / 1e6, text: version })),
       onZoom,
     });
   }

@@ -3,7 +3,7 @@
 import { minimap } from "./minimap.js";
 import { panel } from "./panel.js";
 import { below, changed, param, remember } from "./url.js";
-import { ruler, splitter } from "./ruler.js";
+import { cursor, ruler, splitter } from "./ruler.js";
 import { virtualList } from "./virtual.js";
 import { both, collapsedFrom, find, FLAG, hasChildren, model, next, ofServices, pan, reveal, visible, zoom } from "./waterfall_model.js";
 import { rowOf } from "./waterfall_rows.js";
@@ -45,7 +45,8 @@ function start(timeline) {
   grid.classList.add("virtual");
   const list = virtualList({ scroller: grid, body: element("rows"), head: grid.querySelector(".wf-head"), make: (at) => drawRow(at) });
   const side = panel(timeline.trace_id, { onClose: () => select(-1), onSpan: (key) => open(m.columns.key.indexOf(key)) });
-  const head = ruler(element("ruler"), scene);
+  const head = ruler(element("ruler"), scene, setWindow);
+  cursor(grid, element("ruler"), scene);
   const map = minimap(element("mini"), { m, palette: scene.palette, window: () => scene.window, onWindow: setWindow });
 
   function drawRow(at) {
@@ -197,6 +198,18 @@ function start(timeline) {
   };
 
   wireKeys(grid, actions);
+  grid.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      const box = element("ruler").getBoundingClientRect();
+      const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+      const [from, to] = scene.window;
+      setWindow(zoom(scene.window, event.deltaY < 0 ? 0.8 : 1.25, from + share * (to - from), m.whole));
+    },
+    { passive: false },
+  );
   grid.addEventListener("click", (event) => {
     const row = event.target.closest(".wf-rows > .wf-row");
     if (!row) return;
