@@ -7,6 +7,7 @@ The hook puts it there when a handler loads its middleware, and leaves the setti
 import functools
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Final
 
@@ -107,7 +108,8 @@ class TraceMiddleware:
 
     def _pass_on(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Tell a middleware further out what only Django knows: the route."""
-        request.META[ROUTE_KEY] = template(request)
+        with suppress(Exception):
+            request.META[ROUTE_KEY] = template(request)
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
@@ -175,7 +177,10 @@ class _Exchange:
             self._span.fail(DISCONNECT)
 
     def _name(self) -> str:
-        route = template(self._request)
+        try:
+            route = template(self._request)
+        except Exception:  # a resolver of another kind
+            route = ""
         return f"{self._request.method} {route}" if route else str(self._request.method)
 
 

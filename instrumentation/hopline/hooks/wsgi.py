@@ -118,7 +118,10 @@ class _Request:
             self._span.fail(DISCONNECT)
 
     def _name(self) -> str:
-        route = template(self._environ)
+        try:
+            route = template(self._environ)
+        except Exception:  # a request object of another kind
+            route = ""
         return f"{self._environ['REQUEST_METHOD']} {route}" if route else str(self._environ["REQUEST_METHOD"])
 
 

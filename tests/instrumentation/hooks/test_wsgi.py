@@ -62,6 +62,23 @@ def test_raw_path_is_never_the_name(recorder):
     assert (row.name, row.error) == ("GET", False)
 
 
+def test_route_that_cannot_be_read(recorder):
+    """I10: an object of a kind that we do not know costs the route, not the request."""
+
+    class Odd:
+        @property
+        def url_rule(self):
+            raise RuntimeError
+
+    def app(request, start_response):
+        request["werkzeug.request"] = Odd()
+        start_response("200 OK", [])
+        return [b"fine"]
+
+    assert call(app, environ())["body"] == b"fine"
+    assert recorder.one(kind="server").name == "GET"
+
+
 def test_streaming_body_runs_inside_the_row(recorder):
     """I3: the row ends with the last chunk, and code between chunks belongs to it."""
     import hopline
