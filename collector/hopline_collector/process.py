@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from hopline_collector import receivers
+from hopline_collector import receivers, watchdog
 from hopline_collector.consumer import HandOver, HandOverSettings
 from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
 from hopline_collector.journal import Journal
@@ -49,6 +49,8 @@ class CollectorSettings:
     fsync: bool = False
     require_kafka: bool = False
     """Not ready while the broker is away."""
+    watchdog_seconds: float = 120.0
+    """How long messages may wait with nothing moving before the process gives up, to be started anew."""
     hand_over: HandOverSettings = field(default_factory=HandOverSettings)
 
 
@@ -80,6 +82,7 @@ class Collector:
     def start(self) -> None:
         """Start the threads. Never waits, and never fails because broker or store is away."""
         self._thread("migrate", self._migrate)
+        self._thread("watchdog", self._watch)
         if self._journal is not None:
             journal = self._journal
             self._thread("journal", lambda: self._hand_over("journal", lambda: journal))
@@ -134,6 +137,11 @@ class Collector:
         thread = threading.Thread(target=target, name=f"hopline-{name}-in", daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _watch(self) -> None:
+        watchdog.watch(
+            lambda: list(self._lines.values()), self._settings.watchdog_seconds, self._stop, watchdog.dump_and_exit
+        )
 
     def _migrate(self) -> None:
         while not self._stop.is_set():
