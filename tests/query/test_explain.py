@@ -1,10 +1,12 @@
 """What the engine reads for a question: bounded, by its indexes."""
 
 import json
+import re
 from string import Template
 
 import pytest
 
+from hopline.model import FIELDS
 from hopline_query.store.asking import statement
 
 START = 1_763_800_000_000_000
@@ -94,3 +96,10 @@ def test_a_user_goes_through_the_key(explain):
     found = explain(text, uid="me", high=START + 9 * DAY)
     assert by_type(found, "PrimaryKey")["Keys"][0] == "uid"
     assert by_type(found, "PrimaryKey")["Selected Granules"] < by_type(found, "PrimaryKey")["Initial Granules"]
+
+
+def test_columns_stand_in_the_models_order():
+    """M1: the statement that reads rows names the fields in the order of the model."""
+    text = statement("trace_rows")
+    places = [re.search(rf"\b{name}\b", text[text.index("SELECT") :]).start() for name in FIELDS]
+    assert places == sorted(places)

@@ -21,7 +21,7 @@ from hopline_query.store.port import (
     SearchQuery,
     Summary,
 )
-from hopline_query.store.rows import hex16, row_of
+from hopline_query.store.rows import hex16
 
 ACCOUNT = (
     *("source", "topic", "partition", "end", "at_us", "received", "stored"),
@@ -46,7 +46,7 @@ class ClickHouseReader:
             return []
         low, high = bounds
         parameters = {"ids": [trace_id], "low": low, "high": high, "limit": limit}
-        return [row_of(row) for row in self._ask.file("trace_rows", parameters)]
+        return [Row(*row) for row in self._ask.file("trace_rows", parameters)]
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
         """Rows of several traces at once."""
@@ -54,7 +54,7 @@ class ClickHouseReader:
         if found:
             bounds = {"low": min(s.start_us for s in summaries), "high": max(s.end_us for s in summaries)}
             for stored in self._ask.file("trace_rows", {"ids": list(found), "limit": limit} | bounds):
-                row = row_of(stored)
+                row = Row(*stored)
                 found[row.trace_id].append(row)
         return found
 
