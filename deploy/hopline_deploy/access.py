@@ -89,7 +89,7 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401 (no token) or 403 (a token without the scope)."""
-        if scope["type"] != "http" or scope["path"] in _OPEN:
+        if scope["type"] != "http" or scope["path"].removeprefix(scope.get("root_path", "")) in _OPEN:
             await self._app(scope, receive, send)
             return
         needed = "read" if scope["method"] in {"GET", "HEAD"} else "write"

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from hopline import __version__
 from hopline_collector.consumer import HandOverSettings
@@ -17,6 +19,7 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
 from hopline_deploy import access
 from hopline_deploy.access import AccessMiddleware
+from hopline_deploy.base_path import BasePathMiddleware
 from hopline_deploy.settings import Role, Settings
 
 _ENGINE_FOLDER: Final = "clickhouse"
@@ -37,65 +40,72 @@ def open_store(settings: Settings) -> ClickHouse:
     )
 
 
-def compose(role: Role, settings: Settings) -> FastAPI:
-    """The application of a process.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process is made of: its routes, and what begins and ends with it, in order."""
+
+    routers: list[APIRouter] = field(default_factory=list)
+    starts: list[Callable[[], None]] = field(default_factory=list)
+    ends: list[Callable[[], None]] = field(default_factory=list)
+
+
+def compose(role: Role, settings: Settings) -> ASGIApp:
+    """The application of a process, under the base path and behind the tokens of the settings.
 
     Raises:
         StoreHeldError: another process owns the folder of the embedded engine.
         TokenError: the token file cannot be used.
 
     """
+    app: ASGIApp = _application(gather(role, settings))
+    if settings.tokens:
+        app = AccessMiddleware(app, access.load(Path(settings.tokens)))
+    return BasePathMiddleware(app, settings.base_path) if settings.base_path else app
+
+
+def gather(role: Role, settings: Settings) -> Parts:
+    """The parts of a process; nothing has started yet. Raises as `compose`."""
     store = open_store(settings)
     if not settings.clickhouse:
         # A folder is here or it is held; a server may come later.
         store.check()
-    routers: list[APIRouter] = []
-    starts: list[Callable[[], None]] = []
-    ends: list[Callable[[], None]] = []
+    parts = Parts()
     lag_us: Callable[[], int | None] = _unknown
     if role == "query":
-        routers.append(_health(store))
+        parts.routers.append(_health(store))
     else:
         collector = Collector(store, _collector_settings(role, settings))
-        routers.append(collector.router)
-        starts.append(collector.start)
-        ends.append(lambda: collector.stop(settings.shutdown_s))
+        parts.routers.append(collector.router)
+        parts.starts.append(collector.start)
+        parts.ends.append(lambda: collector.stop(settings.shutdown_s))
         lag_us = collector.behind_us
     if role != "collector":
-        routers += _reading(store, settings, lag_us)
-    ends.append(store.close)
-    return _application(settings, routers, starts, ends)
+        parts.routers.extend(_reading(store, settings, lag_us))
+    parts.ends.append(store.close)
+    return parts
 
 
-def _application(
-    settings: Settings,
-    routers: list[APIRouter],
-    starts: list[Callable[[], None]],
-    ends: list[Callable[[], None]],
-) -> FastAPI:
+def _application(parts: Parts) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for start in starts:
+        for start in parts.starts:
             await asyncio.to_thread(start)
         try:
             yield
         finally:
-            for end in ends:
+            for end in parts.ends:
                 await asyncio.to_thread(end)
 
     app = FastAPI(
         title="Hopline",
         version=__version__,
-        root_path=settings.base_path,
         lifespan=lifespan,
         # The framework's own documentation pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
     )
-    for router in routers:
+    for router in parts.routers:
         app.include_router(router)
-    if settings.tokens:
-        app.add_middleware(AccessMiddleware, tokens=access.load(Path(settings.tokens)))
     return app
 
 
@@ -122,15 +132,17 @@ def _unknown() -> int | None:
 
 
 def _reading(store: ClickHouse, settings: Settings, lag_us: Callable[[], int | None]) -> list[APIRouter]:
-    """The query API and the pages over one query service."""
+    """The query APIs (ours, Zipkin's, Jaeger's) and the pages over one query service."""
     from hopline_query.api import create_router as create_api
+    from hopline_query.api import jaeger, zipkin
     from hopline_query.service import QueryService
     from hopline_query.store.reader import ClickHouseReader
     from hopline_ui import UiSettings
     from hopline_ui import create_router as create_pages
 
     service = QueryService(ClickHouseReader(store), lag_us=lag_us)
-    return [create_api(service), create_pages(service, UiSettings(log_link=settings.log_link))]
+    pages = create_pages(service, UiSettings(log_link=settings.log_link))
+    return [create_api(service), zipkin.create_router(service), jaeger.create_router(service), pages]
 
 
 def _health(store: ClickHouse) -> APIRouter:

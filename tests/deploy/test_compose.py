@@ -1,0 +1,85 @@
+"""What the processes are made of."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
+
+from hopline_deploy.compose import compose, gather
+from hopline_deploy.settings import Role, Settings
+
+COLLECTOR = [("POST", "/api/v1/spans"), ("GET", "/health/ready"), ("GET", "/metrics")]
+QUERY = [
+    ("GET", "/"),
+    ("GET", "/trace/{trace_id}"),
+    ("GET", "/api/v1/traces/{trace_id}"),
+    ("GET", "/api/v2/traces"),
+    ("GET", "/api/services"),
+    ("GET", "/health/ready"),
+]
+EXPECTED = {"collector": COLLECTOR, "query": QUERY, "up": COLLECTOR + QUERY}
+
+
+def chosen(folder: Path, **settings: str) -> Settings:
+    # A store by URL connects on first use, so nothing is opened here.
+    return Settings(data=str(folder), clickhouse="http://127.0.0.1:9", **settings)
+
+
+def routes(role: Role, folder: Path) -> Counter[tuple[str, str]]:
+    """``(method, path)`` of every route, those of included routers too."""
+    found = [route for router in gather(role, chosen(folder)).routers for route in router.routes]
+    # The framework keeps an included router as one entry that lists its routes with their whole paths.
+    listed = [context for route in found for context in getattr(route, "effective_route_contexts", list)()]
+    plain = [route for route in found if isinstance(route, APIRoute)]
+    return Counter((method, route.path) for route in [*plain, *listed] for method in route.methods)
+
+
+def get(app: ASGIApp, path: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("role", ["up", "collector", "query"])
+def test_each_role_has_its_routes_once(role: Role, tmp_path: Path) -> None:
+    """Section 8: everything on one port; no part of it hides another's route."""
+    found = routes(role, tmp_path)
+    assert [route for route in EXPECTED[role] if route not in found] == []
+    assert [route for route, times in found.items() if times > 1] == []
+
+
+def test_halves_do_not_overlap(tmp_path: Path) -> None:
+    """A collector answers no questions, a query process takes no spans."""
+    assert ("GET", "/") not in routes("collector", tmp_path)
+    assert ("POST", "/api/v1/spans") not in routes("query", tmp_path)
+
+
+def test_nothing_of_the_frameworks_own_pages(tmp_path: Path) -> None:
+    """U10: the framework's documentation pages load scripts from elsewhere; the OpenAPI itself is there."""
+    app = compose("query", chosen(tmp_path))
+    assert get(app, "/openapi.json").json()["info"]["title"] == "Hopline"
+    assert get(app, "/docs").status_code == 404
+    assert get(app, "/redoc").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/tracing/health/live", "/health/live"])
+def test_a_base_path(tmp_path: Path, path: str) -> None:
+    """U10: it works below a path, whether or not the proxy cuts it off."""
+    app = compose("query", chosen(tmp_path, base_path="/tracing"))
+    assert get(app, path).json() == {"status": "up"}
+    assert get(app, "/tracingandmore").status_code == 404
+
+
+def test_a_base_path_with_tokens(tmp_path: Path) -> None:
+    """R5: below a path, health needs no token and everything else does."""
+    (tmp_path / "tokens").write_text("read " + "0" * 64)
+    app = compose("query", chosen(tmp_path, base_path="/tracing", tokens=str(tmp_path / "tokens")))
+    assert get(app, "/tracing/health/live").status_code == 200
+    assert get(app, "/health/live").status_code == 200
+    assert get(app, "/tracing/openapi.json").status_code == 401
