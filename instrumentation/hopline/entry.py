@@ -105,10 +105,11 @@ class Entry:
     def receive(self, baggage: Baggage) -> None:
         """Take the baggage that came in."""
         self.baggage = baggage
-        for key in ("uid", "load_test"):
-            value = baggage.get(key)
-            if value is not None:
-                self._declare(key, value)
+        uid, load_test = baggage.get("uid"), baggage.get("load_test")
+        if uid:
+            self.uid = uid[:MAX_UID]
+        if load_test:
+            self._declare("load_test", load_test)
 
     def _own_baggage(self) -> Baggage:
         if self.baggage is None:

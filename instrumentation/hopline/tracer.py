@@ -113,11 +113,12 @@ class Tracer:
     def _continued(self, remote: Remote, name: str) -> Entry:
         hop = remote.hop
         path = hop.path if hop else FRAGMENT
-        entry = Entry(self, remote.trace_id, name, path=path, remote_id=remote.parent_id)
+        entry = Entry(self, remote.trace_id, name, path, remote.parent_id)
         entry.tracestate = remote.others
         if hop is not None:
             entry.weight = hop.weight
-            entry.caller = (hop.service, hop.instance, hop.zone, hop.operation)
+            _, _, _, service, zone, instance, operation = hop
+            entry.caller = (service, instance, zone, operation)
         return entry
 
     def _restart(self, name: str, remote: Remote, kind: str) -> Span:

@@ -14,6 +14,7 @@ ONCE_PREFIX: Final = "hop1."
 MAX_HEADER: Final = 8192
 MAX_MEMBERS: Final = 180
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}", re.ASCII)
+_PLAIN: Final = re.compile(r"([\w.-]{1,64})=([\w.:/-]{0,256})", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ONCE_OVERHEAD: Final = len(ONCE_PREFIX) + 17
 
@@ -90,6 +91,10 @@ class Baggage:
         if not joined:
             return None
         baggage = cls(limit, counted)
+        plain = _PLAIN.fullmatch(joined)
+        if plain is not None and not joined.startswith(ONCE_PREFIX):  # the commonest: one short key, nothing escaped
+            baggage._kept[plain[1]] = plain[2]
+            return baggage
         if len(joined) > MAX_HEADER:
             counted("baggage_dropped")
             joined = joined[:MAX_HEADER].rpartition(",")[0]

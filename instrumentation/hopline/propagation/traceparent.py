@@ -1,38 +1,28 @@
 """W3C trace-context, header ``traceparent`` (https://www.w3.org/TR/trace-context/)."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-_VERSION_00: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
+_FORM: Final = re.compile(r"[ \t]*([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*", re.ASCII)
 
 SAMPLED_FLAG: Final = 1
 
 
-class TraceParent(NamedTuple):
-    """What a valid ``traceparent`` says; ids as numbers, never zero."""
-
-    trace_id: int
-    parent_id: int
-    sampled: bool
-
-
-def parse(header: str) -> TraceParent | None:
-    """The header's content, or ``None`` when the rules of the specification refuse it.
+def parse(header: str) -> tuple[int, int, int] | None:
+    """Trace id, parent id (numbers, never zero) and sampled flag (0 or 1), or ``None``.
 
     A version above 00 may be longer, after one more hyphen; version ff is invalid.
     """
-    header = header.strip(" \t")
-    match = _VERSION_00.match(header)
+    match = _FORM.fullmatch(header)
     if match is None:
         return None
-    version, trace, parent, flags = match.groups()
-    longer = len(header) > 55
-    if version == "ff" or (longer and (version == "00" or header[55] != "-")):
+    version, trace, parent, flags, more = match.groups()
+    if version == "ff" or (more is not None and version == "00"):
         return None
     trace_id, parent_id = int(trace, 16), int(parent, 16)
     if not trace_id or not parent_id:
         return None
-    return TraceParent(trace_id, parent_id, bool(int(flags, 16) & SAMPLED_FLAG))
+    return trace_id, parent_id, int(flags, 16) & SAMPLED_FLAG
 
 
 def write(trace_id: int, span_id: int, sampled: bool) -> str:

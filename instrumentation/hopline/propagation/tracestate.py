@@ -1,7 +1,7 @@
 """W3C trace-context, header ``tracestate``, and our member ``hop`` in it (docs/header.md)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -13,9 +13,7 @@ MAX_MEMBERS: Final = 32
 MAX_HOP: Final = 256
 MAX_HEADER: Final = 8192
 
-_HOP: Final = re.compile(
-    rf"([0-9a-f]{{16}});({PATH})(?:;([0-9]{{0,8}}))?((?:;[\x20-\x2b\x2d-\x3a\x3c\x3e-\x7e]*)*)", re.ASCII
-)
+_HOP: Final = re.compile(rf"([0-9a-f]{{16}});({PATH})(?:;([0-9]{{0,8}})(;[\x20-\x2b\x2d-\x3c\x3e-\x7e]*)?)?", re.ASCII)
 
 # The grammar of level 1, with keys that begin with a digit as level 2 allows.
 _KEY: Final = r"(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
@@ -46,9 +44,9 @@ EMPTY: Final = TraceState(None, (), valid=True)
 INVALID: Final = TraceState(None, (), valid=False)
 
 
-def parse(headers: Iterable[str]) -> TraceState:
+def parse(headers: Sequence[str]) -> TraceState:
     """All ``tracestate`` headers of a request, joined; an invalid list counts for nothing."""
-    joined = ",".join(headers)
+    joined = headers[0] if len(headers) == 1 else ",".join(headers)
     if not joined:
         return EMPTY
     if joined.startswith("hop=") and "," not in joined:  # the commonest: one caller of ours
