@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from hopline_collector import receivers, watchdog
+from hopline_collector import dead_letters_api, pairing, receivers, watchdog
 from hopline_collector.consumer import HandOver, HandOverSettings
+from hopline_collector.housekeeping import Housekeeper
 from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
 from hopline_collector.journal import Journal
 from hopline_collector.kafka_source import TOPIC_FORMATS, KafkaSettings, KafkaSource
@@ -22,11 +24,13 @@ from hopline_collector.source import Source
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreError
 from hopline_collector.store.migrate import migrate
+from hopline_collector.store.retention import RetentionSettings
 from hopline_collector.store.writer import ClickHouseWriter
 
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
+_PAIRING_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class CollectorSettings:
     """Not ready while the broker is away."""
     watchdog_seconds: float = 120.0
     """How long messages may wait with nothing moving before the process gives up, to be started anew."""
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     hand_over: HandOverSettings = field(default_factory=HandOverSettings)
 
 
@@ -82,7 +87,9 @@ class Collector:
     def start(self) -> None:
         """Start the threads. Never waits, and never fails because broker or store is away."""
         self._thread("migrate", self._migrate)
+        self._thread("pairing", self._keep_pairings)
         self._thread("watchdog", self._watch)
+        self._thread("housekeeping", self._keep_house)
         if self._journal is not None:
             journal = self._journal
             self._thread("journal", lambda: self._hand_over("journal", lambda: journal))
@@ -143,6 +150,12 @@ class Collector:
             lambda: list(self._lines.values()), self._settings.watchdog_seconds, self._stop, watchdog.dump_and_exit
         )
 
+    def _keep_house(self) -> None:
+        while not self._migrated.wait(0.1):
+            if self._stop.is_set():
+                return
+        Housekeeper(self._store, self._settings.retention).run(self._stop)
+
     def _migrate(self) -> None:
         while not self._stop.is_set():
             try:
@@ -172,6 +185,15 @@ class Collector:
             line.run(self._stop)
             if source is not self._journal:
                 source.close()
+
+    def _keep_pairings(self) -> None:
+        """Pair what is closed once a minute; the map is right without it, only slower over long ranges."""
+        while not self._stop.wait(_PAIRING_SECONDS):
+            if self._migrated.is_set():
+                try:
+                    pairing.settle(self._store, time.time_ns() // 1000)
+                except Exception as error:
+                    log.info("no pairings were kept: %s", error)
 
     def _observe(self, entry: LedgerEntry) -> None:
         self.metrics.observe(entry)
@@ -224,6 +246,7 @@ class Collector:
 
     def _routes(self) -> APIRouter:
         router = receivers.create_router(self._intake, self.metrics)
+        router.include_router(dead_letters_api.create_router(self._store, self._intake))
 
         @router.get("/health/live", include_in_schema=False)
         def live() -> Response:
