@@ -6,7 +6,7 @@ are pure and take attributes as text.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from hopline.model import CALL_KINDS
@@ -73,7 +73,9 @@ def attempt(found: Mapping[str, str]) -> int:
 
 def text_of(value: Any) -> str:
     """An attribute as text; sequences as JSON lists."""
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+    if type(value) is str:
+        return value
+    if isinstance(value, (tuple, list)):
         return json.dumps([item if isinstance(item, (bool, int, float)) else as_text(item) for item in value])
     return as_text(value)
 

@@ -1,6 +1,6 @@
 """What tracing costs the caller, as ratios to the barest span that Python can make.
 
-    python tests/benchmarks/bench_client.py [--rounds N] [--json]
+    python tests/benchmarks/bench_client.py [--rounds N] [--json] [--instructions]
 
 Each round asks every case in shuffled order, and the table shows medians over the
 rounds; OpenTelemetry answers from a process of its own. `bare` is the minimal span: a
@@ -36,6 +36,7 @@ from hopline.transports.memory import MemoryTransport
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import client_instructions
 import client_otel
 import client_process
 import client_versus
@@ -267,6 +268,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--instructions", action="store_true", help="also count them under callgrind (20 s)")
     options = parser.parse_args()
     found, encoding = measure(options.rounds)
     for name in found:
@@ -284,6 +286,7 @@ def main() -> int:
         "middleware_us": client_process.middleware(Ours(1.0).tracer),
         "shipping": client_process.shipping(),
         "tails": client_process.tails(),
+        "instructions": client_instructions.figures() if options.instructions else {},
     }
     print(json.dumps(answer, indent=1) if options.json else table(answer))
     return 0 if ratios["sampled child + 2 tags"] <= LIMIT else 1
@@ -310,7 +313,7 @@ def table(answer: dict[str, Any]) -> str:
         f"request {name}: p50 {t['p50_us']:.0f} us, p99 {t['p99_us']:.0f} us, {t['over_2ms']:.2%} over 2 ms"
         for name, t in tails.items()
     ]
-    return "\n".join(lines)
+    return "\n".join(lines + client_instructions.lines(answer["instructions"]))
 
 
 if __name__ == "__main__":
