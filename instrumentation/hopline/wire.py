@@ -21,7 +21,7 @@ ERROR: Final = 8
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-def encode(process: dict[str, str], rows: Sequence[list[Any]], report: Report | None = None) -> bytes:
+def encode(process: dict[str, str], rows: Sequence[Sequence[Any]], report: Report | None = None) -> bytes:
     """One Kafka message."""
     message: list[Any] = [VERSION, process, rows]
     if report is not None:
@@ -29,12 +29,12 @@ def encode(process: dict[str, str], rows: Sequence[list[Any]], report: Report | 
     return _encode(message)
 
 
-def encode_row(row: list[Any]) -> bytes:
+def encode_row(row: Sequence[Any]) -> bytes:
     """One row alone: the bytes it adds to a message."""
     return _encode(row)
 
 
-def pack(span: Span) -> list[Any]:
+def pack(span: Span) -> Sequence[Any]:
     """The positional row of an ended or copied span, without trailing defaults.
 
     Raises:
@@ -54,13 +54,13 @@ def pack(span: Span) -> list[Any]:
         start_us, duration_us = times(span)
     kind = KIND_NUMBERS.get(span.kind, 0)
     trace_id = entry.raw_id or entry.trace_bytes
-    row = [trace_id, path, span.id_int, parent_id, kind, span.name, start_us, duration_us, span.tags]
+    row = (trace_id, path, span.id_int, parent_id, kind, span.name, start_us, duration_us, span.tags)
     flags = entry.flags
     if span.rare is None and parent is not None and not span.uid and entry.weight == WEIGHT_ONE:
-        if span.numbers is not None or flags != SAMPLED:
-            row += (span.children, flags)
-        return row
-    return _trimmed(row + _rest(span, flags))
+        if span.numbers is None and flags == SAMPLED:
+            return row
+        return (*row, span.children, flags)
+    return _trimmed([*row, *_rest(span, flags)])
 
 
 def _rest(span: Span, flags: int) -> list[Any]:

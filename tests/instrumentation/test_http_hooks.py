@@ -184,6 +184,26 @@ def test_disconnect_is_marked(recorder):
     assert recorder.one(kind="server").error_type == "ClientDisconnect"
 
 
+def test_stream_cut_by_the_client_is_marked(recorder):
+    """I3: a client that goes away in the middle of a stream is marked; what was sent stays."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await receive()
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(TraceMiddleware(app)(scope, receive, send))
+    row = recorder.one(kind="server")
+    assert (row.error_type, row.tags["http.response.status_code"]) == ("ClientDisconnect", "200")
+
+
 def test_hostile_headers_never_fail_a_request(recorder):
     """P3, I10: malformed trace headers start a fresh trace and are counted."""
     answer = get("/api/v1/items/1", headers={"traceparent": "00-zz", "tracestate": "hop=;;;", "baggage": "=;=,,"})
