@@ -155,6 +155,7 @@ def test_the_cluster_gets_replicated_tables_and_one_name_for_all_shards() -> Non
     assert all("ON CLUSTER main" in s for s in statements)
     assert any("ReplicatedAggregatingMergeTree" in s for s in tables)
     assert any("hopline.ingest ON CLUSTER main AS hopline_local.ingest" in s for s in statements)
+    assert any(s.startswith("CREATE VIEW IF NOT EXISTS hopline.call_pairs") and "_local" not in s for s in statements)
     assert not any("non_replicated_deduplication_window" in s for s in statements)
 
 

@@ -135,9 +135,11 @@ def _foundation(settings: StoreSettings) -> list[str]:
 
 
 def _distributed(statements: list[str], settings: StoreSettings) -> list[str]:
-    """A Distributed table over each local one; rows of one trace meet on one shard."""
+    """A Distributed table over each local one, and each plain view over those; rows of one trace meet on one shard."""
     found = []
     for statement in statements:
+        if statement.startswith("CREATE VIEW"):
+            found.append(statement.replace(f"{settings.database}_local.", f"{settings.database}."))
         created = _CREATED.match(statement)
         if created:
             table = created[1]
