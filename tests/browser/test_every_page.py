@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from support import wait_until
-from ui_support import TRACE_ID, Served
+from ui_support import TRACE_ID, Served, ShopAnswers, serve
 
 TRACE = f"/trace/{TRACE_ID}"
 PAGES = {
@@ -64,6 +64,16 @@ def test_pages_fit_the_window(width: int, page: Any, shop: Served):
         page.goto(shop.url + path, wait_until="load")
         beyond = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert beyond <= 0, name
+
+
+@pytest.mark.parametrize("name", ["W" * 300, "x <b>y</b> " * 30, "\u202eabc\u202c\u200b" * 40, "漢" * 200])
+def test_long_names_stay_in_their_place(name: str, page: Any):
+    """U11: names, tags and uids of any length and script widen no page, on a phone neither."""
+    page.set_viewport_size({"width": 400, "height": 800})
+    with serve(ShopAnswers(hostile=name)) as served:
+        for place, path in PAGES.items():
+            page.goto(served.url + path, wait_until="load")
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, place
 
 
 def test_nothing_is_fetched_from_elsewhere(page: Any, shop: Served):

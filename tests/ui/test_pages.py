@@ -202,6 +202,13 @@ def test_statistics_sort_by_any_column(read, sort: str, first: str):
     assert next(e.text for e in page.all("th", scope="row")) == first
 
 
+def test_a_range_can_be_frozen(read):
+    """U2: the menu offers this range as a link that does not move on."""
+    page = read("/map?from=now-1h&env=prod")
+    frozen = next(e.get("href") for e in page.all("a") if e.text == "Freeze this range")
+    assert frozen == f"/map?env=prod&from={NOW - 900_000_000}&to={NOW}"
+
+
 def test_environment_is_part_of_the_range(read, answers: ShopAnswers):
     """U2: an environment is chosen beside the range and stays."""
     page = read("/?env=stage")

@@ -19,6 +19,8 @@ TABS: Final = ("waterfall", "calltree", "statistics", "events", "flame", "map", 
 FIRST_ROWS: Final = 300
 """Rows that the server draws, so that a trace reads with scripts off and before they ran."""
 TABLE_ROWS: Final = 1_000
+JSON_NODES: Final = 300
+"""A larger trace shows its first nodes as a flat list: the whole would not be read in a page."""
 JSON_LIMIT: Final = 400_000
 """Characters of JSON shown in the page; the download has all."""
 DOWNLOADS: Final = ("json", "zipkin", "otlp", "chrome", "mermaid", "csv")
@@ -127,9 +129,12 @@ def _map(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tupl
 
 
 def _json(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
-    answer = site.service.trace(trace_id, {"shape": "tree", **view})
+    answer = site.service.trace(trace_id, {"shape": "flat", "limit": str(JSON_NODES), **view})
+    if answer["window"]["total"] <= JSON_NODES:
+        answer = site.service.trace(trace_id, {"shape": "tree", **view})
     text = json.dumps(answer, ensure_ascii=False, indent=2)
-    return answer, {"json_text": text[:JSON_LIMIT], "json_cut": len(text) > JSON_LIMIT}
+    cut = len(text) > JSON_LIMIT or answer["window"]["total"] > JSON_NODES
+    return answer, {"json_text": text[:JSON_LIMIT], "json_cut": cut}
 
 
 _TABS: Final = {

@@ -5,6 +5,12 @@ import { moment } from "./fmt.js";
 
 const HEIGHT = 180;
 
+/** Values with a gap on both sides, which a line alone would not show. */
+function alone(plot, series) {
+  const values = plot.data[series];
+  return [...values.keys()].filter((i) => values[i] != null && values[i - 1] == null && values[i + 1] == null);
+}
+
 /** A dashed line with its text where something began, such as a version of the service. */
 function flags(plot, marks, tone) {
   const { ctx: context } = plot;
@@ -50,7 +56,7 @@ export function chart(place, { times, lines, format, zone, label, marks = [], on
         width: 1.5,
         fill: line.area ? ink[line.tone].replace("rgb(", "rgba(").replace(")", ", 0.14)") : undefined,
         value: (_plot, value) => format(value),
-        points: { show: false },
+        points: { show: true, size: 4, filter: alone },
       })),
     ],
     hooks: {

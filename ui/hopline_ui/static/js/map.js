@@ -9,7 +9,7 @@ const box = document.getElementById("map-find");
 const storeKey = `hop-map:${document.documentElement.dataset.base}${new URL(location.href).searchParams.get("focus") ?? ""}`;
 const FAR = 0.6;
 /** A first view smaller than this could not be read: it scrolls instead. */
-const READABLE = 0.62;
+const READABLE = 0.55;
 
 let scale = 0;
 

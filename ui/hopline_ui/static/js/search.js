@@ -12,6 +12,9 @@ if (canvas) {
   });
 }
 
+// On a phone the form would fill the first screen: with results there it folds.
+if (canvas && matchMedia("(max-width: 899px)").matches) document.getElementById("search-fields").open = false;
+
 document.getElementById("search-form").addEventListener("submit", (event) => {
   for (const field of event.target.elements) {
     if (field.name && !field.value) field.disabled = true;
