@@ -5,6 +5,7 @@ the reporter's buffer when it begins; the sender thread takes it from there,
 waits for its end, and does everything else: path text, caps, masks, encoding.
 """
 
+import os
 import threading
 from asyncio import CancelledError
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ QUIET: Final = (GeneratorExit, CancelledError, SystemExit)
 """Exceptions that end a span without marking it as failed."""
 
 _opening = threading.Lock()
+# Held over a fork, so that no child begins with a lock that a thread of its parent holds for ever.
+os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_opening.release)
 
 
 class LastNumbers:

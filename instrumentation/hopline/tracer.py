@@ -17,6 +17,7 @@ from hopline.noop import NOOP, UnsampledSpan
 from hopline.propagation import inbound
 from hopline.propagation.baggage import Baggage
 from hopline.propagation.inbound import Headers, Remote
+from hopline.propagation.outbound import is_trusted
 from hopline.propagation.tracestate import otel_weight
 from hopline.report import Reporter
 from hopline.sampling import OperationSampler, RateSampler, Sampler, TargetSampler
@@ -67,12 +68,20 @@ class Tracer:
         entry = Entry(self, trace_id, name, "0", 0, SAMPLED, weight)
         return Span(entry, None, 0, random_bits(64), name, kind, tags)
 
-    def receive(self, name: str, headers: Headers, kind: str = "server", *, debug: bool = False) -> Span:
-        """Entry row of a request or message that came with ``headers``, not yet begun."""
+    def receive(
+        self, name: str, headers: Headers, kind: str = "server", *, debug: bool = False, sender: str | None = None
+    ) -> Span:
+        """Entry row of a request or message that came with ``headers``, not yet begun.
+
+        ``sender`` is the address it came from, if one is known: a stranger's word on
+        its sampling rate does not count.
+        """
         if not self.enabled:
             return NOOP
         try:
             remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
+            if remote is not None and remote.hop is not None and remote.hop.weight != WEIGHT_ONE:
+                remote.trusted = sender is None or is_trusted(sender, self.config.trusted_hosts)
             return self.enter(name, remote, baggage, kind, debug=debug)
         except Exception as error:
             return broken(error)
@@ -97,7 +106,7 @@ class Tracer:
             entry.flags &= ~SAMPLED
             return UnsampledSpan(entry, random_bits(64))
         span = self._entry_span(entry, name, kind, {})
-        if remote is not None and remote.hop is None:
+        if remote is not None and (remote.hop is None or not remote.trusted):
             self._foreign_weight(span, remote)
         return span
 
@@ -116,7 +125,7 @@ class Tracer:
         entry = Entry(self, remote.trace_id, name, path, remote.parent_id)
         entry.tracestate = remote.others
         if hop is not None:
-            entry.weight = hop.weight
+            entry.weight = hop.weight if remote.trusted else WEIGHT_ONE
             _, _, _, service, zone, instance, operation = hop
             entry.caller = (service, instance, zone, operation)
         return entry
@@ -285,6 +294,7 @@ def activate(tracer: Tracer | None) -> Tracer | None:
 def _after_fork() -> None:
     if _active is not None:
         _active.reporter.after_fork()
+        _active.sampler = _sampler(_active.config, _active.counts)  # its lock may be held by a thread of the parent
 
 
 _active: Tracer | None = None

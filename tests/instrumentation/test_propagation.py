@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hopline
+from hopline import tracer as tracing
 from hopline.propagation import b3, inbound, outbound, traceparent, tracestate
 from hopline.propagation.baggage import Baggage
 from hopline.propagation.tracestate import Hop
@@ -407,3 +408,13 @@ def test_weight_of_a_strangers_sample(recorder, member, weight, mark):
     hopline.server_send(hopline.server_recv("op", {"traceparent": VALID, "tracestate": member}))
     row = recorder.one(name="op")
     assert (row.weight, row.tags.get("hopline.rate")) == (weight, mark)
+
+
+@pytest.mark.parametrize(("sender", "weight", "mark"), [("10.1.2.3", 5_000, None), ("8.8.8.8", 1_000, "unknown")])
+def test_weight_counts_only_from_trusted_senders(recorder, sender, weight, mark):
+    """P5: the weight in hop counts only from trusted peers; a stranger's is marked "rate unknown"."""
+    headers = {"traceparent": VALID, "tracestate": f"hop={PARENT};0.1;5000"}
+    with tracing.active().receive("op", headers, sender=sender):
+        pass
+    row = recorder.one(name="op")
+    assert (row.span_id, row.weight, row.tags.get("hopline.rate")) == ("0.1", weight, mark)

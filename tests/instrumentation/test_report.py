@@ -259,6 +259,31 @@ def test_forked_child_has_its_own_buffer_thread_and_instance(traced):
     assert len(transport.rows) == 6
 
 
+def test_fork_waits_for_the_lock_that_opens_counters(traced):
+    """S4: a child never begins with a lock of ours that a thread of its parent holds."""
+    from hopline import spans
+
+    traced()
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with spans._opening:
+            held.set()
+            release.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    threading.Timer(0.05, release.set).start()
+
+    def work() -> str:
+        with hopline.span("root"), hopline.span("child") as child:
+            return child.span_id
+
+    assert in_child(work) == "0.1"
+    holder.join()
+
+
 def test_ids_do_not_repeat_in_forked_children():
     """M9: 1,000,000 ids from 8 forked processes: no repeat."""
     from hopline.ids import random_bits

@@ -45,7 +45,8 @@ class TraceMiddleware:
         if not tracer.enabled or scope["path"] in tracer.ignored_paths:
             await self._app(scope, receive, send)
             return
-        span = tracer.receive(scope["method"], scope["headers"])
+        client = scope.get("client")
+        span = tracer.receive(scope["method"], scope["headers"], sender=client[0] if client else None)
         if span is NOOP:  # tracing was switched off this very moment
             await self._app(scope, receive, send)
             return

@@ -34,6 +34,8 @@ class Remote:
     """Our member, when it is about ``parent_id``; ``None`` behind a hop that does not know us."""
     others: tuple[str, ...] = ()
     """Other vendors' tracestate members, as they came."""
+    trusted: bool = True
+    """Whether the sender's word on its sampling rate counts."""
 
 
 def extract(headers: Headers, limit: int, counted: Callable[[str], None]) -> tuple[Remote | None, Baggage | None]:
