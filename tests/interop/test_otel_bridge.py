@@ -19,6 +19,7 @@ SETTINGS = {
     "OTEL_TRACES_EXPORTER": "hopline",
     "OTEL_TRACES_SAMPLER": "hopline_parentbased",
     "OTEL_PYTHON_ID_GENERATOR": "hopline",
+    "OTEL_PYTHON_CONTEXT": "hopline",
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_LOGS_EXPORTER": "none",
     "OTEL_BSP_SCHEDULE_DELAY": "100",

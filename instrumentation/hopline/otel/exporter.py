@@ -9,6 +9,7 @@ from hopline import semconv
 from hopline import tracer as tracing
 from hopline.otel.process import admit, tracer_for
 from hopline.otel.rows import finished
+from hopline.otel.state import row_of
 from hopline.tracer import Tracer
 
 
@@ -33,6 +34,8 @@ class HoplineSpanExporter(SpanExporter):
             try:
                 if _is_own_message(span, tracer):
                     continue
+                if not tracer.enabled and row_of(span.get_span_context()) is None:
+                    continue  # begun after hopline.disable()
                 row = finished(span, tracer)
             except Exception:
                 tracer.counts.add("exporter_errors")

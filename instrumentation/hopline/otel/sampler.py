@@ -101,26 +101,26 @@ class PathSampler(Sampler):
         if not self._joined:
             self._join()
         result = self._decides.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-        if result.decision is not Decision.RECORD_AND_SAMPLE:
+        tracer = self._tracer or tracing.active()
+        if result.decision is not Decision.RECORD_AND_SAMPLE or not tracer.enabled:
             result.trace_state = without_hop(result.trace_state)
             return result
         try:
-            span = self._row(get_current_span(parent_context).get_span_context(), trace_id, name, kind, result)
+            parent = get_current_span(parent_context).get_span_context()
+            span = self._row(tracer, parent, trace_id, name, rows.KINDS[kind or SpanKind.INTERNAL], result)
         except Exception:
-            tracing.active().counts.add("sampler_errors")
+            tracer.counts.add("sampler_errors")
             return result
         found = {**(result.attributes or {}), rows.PATH_ATTRIBUTE: span.span_id}
         return SamplingResult(result.decision, found, PathState(span))
 
-    def _row(
-        self, parent: SpanContext, trace_id: int, name: str, kind: SpanKind | None, result: SamplingResult
+    def _row(  # noqa: PLR0917 - the sampler's arguments, passed on
+        self, tracer: Tracer, parent: SpanContext, trace_id: int, name: str, kind: str, result: SamplingResult
     ) -> Span:
-        kind_name = rows.KINDS[kind or SpanKind.INTERNAL]
-        tracer = self._tracer or tracing.active()
         if parent.is_valid:
-            span = rows.below(parent, tracer, name, kind_name)
+            span = rows.below(parent, tracer, name, kind)
         else:
-            span = rows.root(tracer, trace_id, name, kind_name, getattr(result, "weight", self._weight))
+            span = rows.root(tracer, trace_id, name, kind, getattr(result, "weight", self._weight))
         state = result.trace_state
         if span.parent is None and state is not None:
             span.entry.tracestate = others(state)  # the wrapped sampler may have added a member of its own

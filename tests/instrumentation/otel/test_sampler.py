@@ -319,3 +319,18 @@ def test_a_failure_of_ours_is_no_failure_of_the_application(provide, recorder: R
             assert root.is_recording()
     assert recorder.one(name="root").span_id == ""
     assert hopline.counters()["events"]["sampler_errors"] == 1
+
+
+def test_the_kill_switch(provide, recorder: Recorder) -> None:
+    """I10: after hopline.disable() no new span has a path, a header member or a row; those begun are still sent."""
+    tracer = provide(ALWAYS_ON)
+    with start(tracer, "before"):
+        hopline.disable()
+        with start(tracer, "call", SpanKind.CLIENT):
+            assert "tracestate" not in headers()
+    with start(tracer, "after"):
+        pass
+    hopline.enable()
+    with start(tracer, "again"):
+        pass
+    assert [row.name for row in recorder.spans] == ["before", "again"]
