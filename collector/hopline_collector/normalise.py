@@ -275,10 +275,15 @@ def fit_times(columns: Columns, now: int, marks: Marks) -> None:
 def _move(columns: Columns, row: int, delta: int, oldest: int) -> None:
     original = columns["start_us"][row]
     columns["start_us"][row] = max(original + delta, oldest)
-    columns["tags"][row] = {**columns["tags"][row], limits.SOURCE_START_TAG: str(original)}
+    columns["tags"][row] = {**columns["tags"][row], limits.SOURCE_START_TAG: _decimal(original)}
     columns["annotations"][row] = [
         (min(max(at + delta, 0), _TIME_MAX), key, value) for at, key, value in columns["annotations"][row] or ()
     ]
+
+
+def _decimal(number: int) -> str:
+    """The number in digits; Python refuses to write those of thousands of digits, which JSON may hold."""
+    return str(number) if abs(number) <= _ID_MAX else "beyond 64 bits"
 
 
 def duplicates(columns: Columns) -> list[int]:
