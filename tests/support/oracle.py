@@ -83,7 +83,7 @@ def _cases(rows: list[Row]) -> dict[str, tuple[str, dict[Any, Any]]]:
         ),
         "tag_values": (
             "SELECT key, sum(rows) FROM $tag_values GROUP BY ALL",
-            _sum(((key,), 1) for r in rows for key in r["tags"]),
+            _sum(((key,), 1) for r in rows for key, value in r["tags"].items() if len(value.encode()) <= 128),
         ),
         "links_to": (
             "SELECT to_id, id, count() FROM $links_to GROUP BY ALL",
