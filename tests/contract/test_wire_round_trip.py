@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+
 from hopline.ids import span_hex
 from hopline.model import KINDS
 from hopline.rows import to_json, to_row
@@ -11,7 +12,7 @@ from hopline_collector.formats import native
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import wire_examples  # noqa: E402 - a sibling, found by the line above
+import wire_examples
 
 
 def as_model(row, process: dict[str, str]) -> dict[str, object]:
