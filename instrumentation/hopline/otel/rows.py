@@ -1,5 +1,6 @@
 """The row of an OpenTelemetry span: begun by the sampler, filled in when the span has ended."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -8,10 +9,11 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from hopline import semconv
 from hopline.entry import Entry
 from hopline.ids import FRAGMENT, span_hex, trace_hex, within_limits
-from hopline.model import ENTRY_KINDS, SAMPLED
+from hopline.model import ENTRY_KINDS, SAMPLED, WEIGHT_ONE
 from hopline.otel.process import admit
 from hopline.otel.state import hop_of, others, row_of
 from hopline.propagation import tracestate
+from hopline.propagation.outbound import is_trusted
 from hopline.propagation.tracestate import Hop
 from hopline.spans import MAX_ANNOTATIONS, MAX_LINKS, MAX_TAGS, Span
 from hopline.tracer import Tracer
@@ -32,6 +34,8 @@ KINDS: Final = {
     SpanKind.CONSUMER: "consumer",
 }
 
+_SENDER: Final = ("network.peer.address", "net.sock.peer.addr", "net.peer.ip", "client.address")
+
 _SCAN_ONLY: Final = frozenset(
     {"user_agent.original", "network.peer.port", "net.peer.port", "client.port", "thread.id", "code.line.number"}
 )
@@ -44,11 +48,14 @@ def root(tracer: Tracer, trace_id: int, name: str, kind: str, weight: int) -> Sp
     return Span(Entry(tracer, trace_id, name, "0", 0, SAMPLED, weight), None, 0, 0, name, kind, {})
 
 
-def below(parent: SpanContext, tracer: Tracer, name: str, kind: str) -> Span:
-    """Row of a span caused by ``parent``: numbered by it, adopted from it, or the start of a fragment (M10)."""
+def below(parent: SpanContext, tracer: Tracer, name: str, kind: str, found: Mapping[str, object]) -> Span:
+    """Row of a span caused by ``parent``: numbered by it, adopted from it, or the start of a fragment (M10).
+
+    ``found`` are the span's first attributes, which may tell where a request came from.
+    """
     above = row_of(parent)
     if above is None:
-        return _entered(parent, tracer, name, kind)
+        return _entered(parent, tracer, name, kind, _sender(found))
     row = above.numbering()
     number = next(row.numbers, 0) if row is not None and row.numbers is not None else 0
     if row is None or not number:
@@ -59,17 +66,24 @@ def below(parent: SpanContext, tracer: Tracer, name: str, kind: str) -> Span:
     return span
 
 
-def _entered(parent: SpanContext, tracer: Tracer, name: str, kind: str) -> Span:
+def _sender(found: Mapping[str, object]) -> str:
+    """The address of the connection's other end, as far as the instrumentation notes it."""
+    return next((str(value) for name in _SENDER if (value := found.get(name))), "")
+
+
+def _entered(parent: SpanContext, tracer: Tracer, name: str, kind: str, sender: str) -> Span:
     """First row of this process: a server or consumer row takes the path that came in, others have none."""
     admit(tracer)
     entry = Entry(tracer, parent.trace_id, name, FRAGMENT, parent.span_id)
     entry.tracestate = others(parent.trace_state)
     span = Span(entry, None, 0, 0, name, kind, {})
     hop = hop_of(parent)
-    if hop is None:
+    if hop is None or not (hop.weight == WEIGHT_ONE or not sender or is_trusted(sender, tracer.config.trusted_hosts)):
         weigh_foreign(span)
+    else:
+        entry.weight = hop.weight
+    if hop is None:
         return span
-    entry.weight = hop.weight
     if kind in ENTRY_KINDS and within_limits(hop.path):
         entry.path = hop.path
         entry.caller = caller(hop)

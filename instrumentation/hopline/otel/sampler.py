@@ -37,7 +37,10 @@ _RATE: Final = "OTEL_TRACES_SAMPLER_ARG"
 
 
 class SettingsSampler(Sampler):
-    """Decides about new traces by our settings: ``HOPLINE_SAMPLE``, ``_SAMPLE_TARGET``, ``_SAMPLE_OPERATIONS``."""
+    """Decides by our settings: ``HOPLINE_SAMPLE``, ``_SAMPLE_TARGET``, ``_SAMPLE_OPERATIONS``.
+
+    Traces that come in keep their sender's decision, unless ``HOPLINE_FOLLOW_INBOUND`` is off.
+    """
 
     def __init__(self, tracer: Tracer | None = None) -> None:
         self._tracer = tracer
@@ -52,10 +55,15 @@ class SettingsSampler(Sampler):
         links: Sequence[Link] | None = None,  # noqa: ARG002 - as above
         trace_state: TraceState | None = None,  # noqa: ARG002 - as above
     ) -> SamplingResult:
-        """Keep or drop; a kept trace's result carries its weight."""
+        """Keep or drop; a trace kept by our own decision carries its weight in the result."""
         tracer = self._tracer or tracing.active()
+        parent = get_current_span(parent_context).get_span_context()
+        state = parent.trace_state
+        if parent.is_valid and tracer.config.follow_inbound:
+            if parent.trace_flags.sampled:
+                return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
+            return SamplingResult(Decision.DROP, None, state)
         weight = tracer.sampler.weight(trace_id, name) if tracer.enabled else 0
-        state = get_current_span(parent_context).get_span_context().trace_state
         return Weighed(weight, attributes, state) if weight else SamplingResult(Decision.DROP, None, state)
 
     def get_description(self) -> str:
@@ -80,7 +88,10 @@ class PathSampler(Sampler):
     """
 
     def __init__(self, decides: Sampler | None = None, tracer: Tracer | None = None) -> None:
-        self._decides = decides or ParentBased(SettingsSampler(tracer))
+        if decides is None:
+            ours = SettingsSampler(tracer)
+            decides = ParentBased(ours, remote_parent_sampled=ours, remote_parent_not_sampled=ours)
+        self._decides = decides
         self._tracer = tracer
         self._joined = False
         self._weight = _weight_of_rate(self._decides)
@@ -118,9 +129,11 @@ class PathSampler(Sampler):
         self, tracer: Tracer, parent: SpanContext, trace_id: int, name: str, kind: str, result: SamplingResult
     ) -> Span:
         if parent.is_valid:
-            span = rows.below(parent, tracer, name, kind)
+            span = rows.below(parent, tracer, name, kind, result.attributes or {})
         else:
-            span = rows.root(tracer, trace_id, name, kind, getattr(result, "weight", self._weight))
+            span = rows.root(tracer, trace_id, name, kind, self._weight)
+        if isinstance(result, Weighed):
+            span.entry.weight = result.weight
         state = result.trace_state
         if span.parent is None and state is not None:
             span.entry.tracestate = others(state)  # the wrapped sampler may have added a member of its own

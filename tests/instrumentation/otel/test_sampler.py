@@ -334,3 +334,30 @@ def test_the_kill_switch(provide, recorder: Recorder) -> None:
     with start(tracer, "again"):
         pass
     assert [row.name for row in recorder.spans] == ["before", "again"]
+
+
+@pytest.mark.parametrize(
+    ("address", "weight", "rate"), [("10.1.2.3", 4000, None), ("", 4000, None), ("8.8.4.4", 1000, "unknown")]
+)
+def test_a_strangers_weight(tracer: Tracer, recorder: Recorder, address: str, weight: int, rate: str | None) -> None:
+    """P5: a weight counts from trusted peers only; a stranger's makes the row's rate unknown."""
+    attributes = {"client.address": address} if address else {}
+    with (
+        received(f"{CALLER};0.2;4000;gateway"),
+        tracer.start_as_current_span("in", kind=SpanKind.SERVER, attributes=attributes),
+    ):
+        pass
+    row = recorder.one(name="in")
+    assert (row.weight, row.tags.get("hopline.rate"), row.span_id) == (weight, rate, "0.2")
+
+
+@pytest.mark.parametrize(("follow", "kept"), [(True, {"yes"}), (False, {"yes", "no"})])
+def test_the_inbound_decision(provide: Callable[..., Tracer], follow: bool, kept: set[str]) -> None:
+    """P5: by setting the sender's decision is followed, or every service decides anew."""
+    with Recorder(service="s", follow_inbound=follow, sample=1.0) as recorder:
+        tracer = provide()
+        for name, flags in (("yes", "01"), ("no", "00")):
+            with received(f"{CALLER};0.2;4000", flags=flags), start(tracer, name, SpanKind.SERVER):
+                pass
+        assert {row.name for row in recorder.spans} == kept
+        assert {(row.span_id, row.weight) for row in recorder.spans} == {("0.2", 4000 if follow else 1000)}
