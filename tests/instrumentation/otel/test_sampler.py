@@ -8,6 +8,8 @@ from contextvars import copy_context
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from opentelemetry import baggage, trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.trace.sampling import (
@@ -25,6 +27,7 @@ import hopline
 from hopline.context import Active
 from hopline.noop import NOOP
 from hopline.otel import PathSampler, sampler
+from hopline.propagation.tracestate import parse_hop
 from hopline.testing import Recorder
 
 TRACE = "6921c0de0123456789abcdef01234567"
@@ -361,3 +364,13 @@ def test_the_inbound_decision(provide: Callable[..., Tracer], follow: bool, kept
                 pass
         assert {row.name for row in recorder.spans} == kept
         assert {(row.span_id, row.weight) for row in recorder.spans} == {("0.2", 4000 if follow else 1000)}
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters=",="), min_size=1, max_size=256))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_member_is_survived(tracer: Tracer, value: str) -> None:
+    """P3: whatever stands in our member, the span is made and hands on a valid one."""
+    with received(f"{CALLER};{value}"), start(tracer, "in", SpanKind.SERVER), start(tracer, "out", SpanKind.CLIENT):
+        member = headers()["tracestate"]
+    assert parse_hop(member[4:]) is not None
+    assert hopline.counters()["events"].get("sampler_errors") is None
