@@ -9,7 +9,7 @@ PYTEST := $(PY) -m pytest
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
 
-setup: python parts ## everything: .venv, Kafka's jars, Chromium, redis
+setup: python parts ## everything: .venv, Kafka's jars, Chromium, redis, OpenTelemetry beside it
 
 demo: python ## a live shop with its traces, on this machine (KAFKA=1: through a real Kafka broker)
 	@if [ -n "$(KAFKA)" ]; then bash deploy/setup/kafka.sh; fi
@@ -38,7 +38,8 @@ soak: setup ## five minutes of load: memory stays flat, every span is accounted 
 	@$(PY) tests/benchmarks/soak.py
 
 bench-client: python ## what a span costs the caller, against a bare span and OpenTelemetry
-	@$(PY) tests/benchmarks/bench_client.py
+	@bash deploy/setup/otel.sh
+	@$(PY) tests/benchmarks/bench_client.py --instructions
 
 bench-ingest: setup ## from Kafka to stored, against a bare insert of the same blocks
 	@$(PY) tests/benchmarks/bench_ingest.py
@@ -53,6 +54,7 @@ lock: python ## pin every dependency by hash (after a change in pyproject.toml)
 	@.venv/bin/uv pip compile pyproject.toml deploy/build.in --all-extras --group dev --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-package hopline --no-header --no-annotate -q \
 	  -o deploy/requirements.lock
+	@bash deploy/setup/otel.sh lock
 
 docs: python ## write the generated pages of docs/
 	@$(PY) -m hopline_deploy.settings_page > docs/settings.md
@@ -64,3 +66,4 @@ parts:
 	@bash deploy/setup/kafka.sh
 	@bash deploy/setup/chromium.sh
 	@bash deploy/setup/redis.sh
+	@bash deploy/setup/otel.sh

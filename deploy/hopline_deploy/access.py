@@ -1,7 +1,7 @@
 """Who may write, read and administer: tokens with scopes, in front of every route.
 
 A token file has a line per token: a scope (``write``, ``read`` or ``admin``, which
-is both) and the SHA-256 of the token in hex; ``#`` begins a comment. Programs send
+is both and more) and the SHA-256 of the token in hex; ``#`` begins a comment. Programs send
 ``Authorization: Bearer TOKEN``. A browser asks for a password (HTTP Basic, any user
 name), which is the token.
 """
@@ -24,6 +24,9 @@ SCOPES: Final = ("write", "read", "admin")
 
 _OPEN: Final = ("/health/live", "/health/ready", "/health")
 """What a load balancer asks without a token; the answers hold nothing that is stored."""
+
+_ADMIN: Final = ("/api/v1/dead",)
+"""Below these, reading too needs the scope ``admin``: raw bytes that no mask has seen."""
 
 
 class TokenError(ValueError):
@@ -89,10 +92,11 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401 (no token) or 403 (a token without the scope)."""
-        if scope["type"] != "http" or scope["path"].removeprefix(scope.get("root_path", "")) in _OPEN:
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        if path in _OPEN or not path:
             await self._app(scope, receive, send)
             return
-        needed = "read" if scope["method"] in {"GET", "HEAD"} else "write"
+        needed = _needed(scope["method"], path)
         held = self._scopes(_presented(Headers(scope=scope).get("authorization", "")))
         if held & {needed, "admin"}:
             await self._app(scope, receive, send)
@@ -103,6 +107,12 @@ class AccessMiddleware:
         """Scopes of a presented token; every digest is compared, in constant time."""
         digest = hashlib.sha256(token.encode()).digest()
         return {known.scope for known in self._tokens if hmac.compare_digest(known.digest, digest)}
+
+
+def _needed(method: str, path: str) -> str:
+    if path.startswith(_ADMIN):
+        return "admin"
+    return "read" if method in {"GET", "HEAD"} else "write"
 
 
 def _presented(header: str) -> str:
@@ -120,6 +130,6 @@ def _presented(header: str) -> str:
 def _refusal(*, known: bool, needed: str) -> JSONResponse:
     if known:
         return JSONResponse({"error": {"code": "forbidden", "message": f"this token may not {needed}"}}, 403)
-    challenge = 'Basic realm="Hopline", charset="UTF-8"' if needed == "read" else "Bearer"
+    challenge = "Bearer" if needed == "write" else 'Basic realm="Hopline", charset="UTF-8"'
     body = {"error": {"code": "unauthorized", "message": f"a token with scope {needed} is needed"}}
     return JSONResponse(body, 401, headers={"WWW-Authenticate": challenge})

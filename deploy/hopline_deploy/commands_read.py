@@ -15,6 +15,9 @@ SERVER_DEFAULT: Final = "http://127.0.0.1:9411"
 PIPE_COLUMNS: Final = 200
 
 Server = Annotated[str, typer.Option(envvar="HOPLINE_SERVER", help="Address of a running Hopline.")]
+Token = Annotated[
+    str, typer.Option(envvar="HOPLINE_TOKEN", help="Access token; better in HOPLINE_TOKEN than on the command line.")
+]
 Json = Annotated[bool, typer.Option("--json", help="The API's answer as it is.")]
 
 
@@ -23,17 +26,18 @@ def trace(
     *,
     adjust: Annotated[bool, typer.Option("--adjust", help="Move what a skewed clock misplaced.")] = False,
     server: Server = SERVER_DEFAULT,
+    token: Token = "",
     as_json: Json = False,
 ) -> None:
     """Print a trace as a waterfall."""
     try:
-        answer = Remote(server).get(f"traces/{trace_id}", {"adjust": "true"} if adjust else None)
+        answer = Remote(server, token).get(f"traces/{trace_id}", {"adjust": "true"} if adjust else None)
     except RemoteError as error:
-        _fail(error)
+        fail_remote(error)
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        _console().print(terminal.waterfall(answer))
+        console().print(terminal.waterfall(answer))
 
 
 def search(
@@ -47,19 +51,20 @@ def search(
     order_by: Annotated[str, typer.Option(help="newest, oldest, longest, shortest, errors or spans.")] = "newest",
     limit: Annotated[int, typer.Option(help="How many, at most 1000.")] = 20,
     server: Server = SERVER_DEFAULT,
+    token: Token = "",
     as_json: Json = False,
 ) -> None:
     """Find traces. Ends with 1 when there is none."""
     params = {"service": service, "operation": operation, "uid": uid, "filter": query, "from": since}
     params |= {"order_by": order_by, "limit": str(limit), "errors": "true" if errors else ""}
     try:
-        answer = Remote(server).get("traces", {name: value for name, value in params.items() if value})
+        answer = Remote(server, token).get("traces", {name: value for name, value in params.items() if value})
     except RemoteError as error:
-        _fail(error)
+        fail_remote(error)
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        _console().print(terminal.results(answer))
+        console().print(terminal.results(answer))
     if not answer["traces"]:
         raise typer.Exit(1)
 
@@ -70,24 +75,25 @@ def export(
     form: Annotated[str, typer.Option("--format", help="json, csv, zipkin, otlp, chrome or mermaid.")] = "json",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default stdout.")] = None,
     server: Server = SERVER_DEFAULT,
+    token: Token = "",
 ) -> None:
     """Save one trace in another tool's format."""
     try:
-        body = Remote(server).read(f"api/v1/traces/{trace_id}/export", {"format": form})
+        body = Remote(server, token).read(f"api/v1/traces/{trace_id}/export", {"format": form})
     except RemoteError as error:
-        _fail(error)
+        fail_remote(error)
     if output is None:
         sys.stdout.buffer.write(body)
     else:
         output.write_bytes(body)
 
 
-def _console() -> Console:
+def console() -> Console:
     """As wide as the terminal; wide enough for whole lines in a pipe or a file."""
     return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 
 
-def _fail(error: RemoteError) -> NoReturn:
+def fail_remote(error: RemoteError) -> NoReturn:
     """End with 2 for what the user got wrong, else with 1."""
     typer.echo(f"hopline: {error}", err=True)
     raise typer.Exit(2 if error.status == 400 else 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
@@ -17,6 +18,7 @@ from hopline_collector.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
+from hopline_collector.store.retention import RetentionSettings
 from hopline_deploy import access
 from hopline_deploy.access import AccessMiddleware
 from hopline_deploy.base_path import BasePathMiddleware
@@ -106,7 +108,14 @@ def _application(parts: Parts) -> FastAPI:
     )
     for router in parts.routers:
         app.include_router(router)
+    # A large trace is columns of numbers and shrinks tenfold.
+    app.add_middleware(GZipMiddleware, minimum_size=2_048, compresslevel=5)
     return app
+
+
+def retention(settings: Settings) -> RetentionSettings:
+    """How long the store keeps what, by the settings."""
+    return RetentionSettings(settings.span_days, settings.figure_days, settings.dead_letter_days)
 
 
 def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
@@ -122,6 +131,8 @@ def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
         partitions=settings.partitions,
         fsync=settings.fsync,
         require_kafka=role == "collector" and bool(settings.kafka),
+        watchdog_seconds=settings.watchdog_s,
+        retention=retention(settings),
         hand_over=HandOverSettings(collector=member),
     )
 
@@ -135,12 +146,14 @@ def _reading(store: ClickHouse, settings: Settings, lag_us: Callable[[], int | N
     """The query APIs (ours, Zipkin's, Jaeger's) and the pages over one query service."""
     from hopline_query.api import create_router as create_api
     from hopline_query.api import jaeger, zipkin
+    from hopline_query.params import DAY_US, QuerySettings
     from hopline_query.service import QueryService
     from hopline_query.store.reader import ClickHouseReader
     from hopline_ui import UiSettings
     from hopline_ui import create_router as create_pages
 
-    service = QueryService(ClickHouseReader(store), lag_us=lag_us)
+    known = QuerySettings(retention_us=settings.span_days * DAY_US)
+    service = QueryService(ClickHouseReader(store), lag_us=lag_us, settings=known)
     pages = create_pages(service, UiSettings(log_link=settings.log_link))
     return [create_api(service), zipkin.create_router(service), jaeger.create_router(service), pages]
 

@@ -19,23 +19,33 @@ class RemoteError(RuntimeError):
 
 
 class Remote:
-    """The query API at `base`, such as ``http://127.0.0.1:9411``."""
+    """The API at `base`, such as ``http://127.0.0.1:9411``; `token` where the server asks for one."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, token: str = "") -> None:
         if not base.startswith(("http://", "https://")):
             raise RemoteError(f"{base!r} is no http:// or https:// address")
         self._base = base.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The JSON answer of ``GET /api/v1/<path>``. Raises `RemoteError`."""
         answer: dict[str, Any] = json.loads(self.read(f"api/v1/{quote(path)}", params))
         return answer
 
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON answer of ``POST /api/v1/<path>`` with a JSON body. Raises `RemoteError`."""
+        answer: dict[str, Any] = json.loads(self._ask(f"api/v1/{quote(path)}", json.dumps(body).encode()))
+        return answer
+
     def read(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
         """The body of ``GET /<path>``. Raises `RemoteError`."""
-        address = f"{self._base}/{path}{'?' + urlencode(params) if params else ''}"
+        return self._ask(f"{path}{'?' + urlencode(params) if params else ''}")
+
+    def _ask(self, path: str, body: bytes | None = None) -> bytes:
+        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
+        request = urllib.request.Request(f"{self._base}/{path}", body, headers)  # noqa: S310 (checked above)
         try:
-            with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (checked above)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (checked above)
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise RemoteError(_message(error), error.code) from None
@@ -46,6 +56,7 @@ class Remote:
 
 def _message(error: urllib.error.HTTPError) -> str:
     try:
-        return str(json.loads(error.read())["error"]["message"])
+        body = json.loads(error.read())
+        return str(body["error"]["message"] if "error" in body else body["detail"])
     except (ValueError, KeyError, TypeError):
         return f"{error.code} {error.reason}"

@@ -51,6 +51,10 @@ class Settings:
     behind_proxy: bool = _setting(False, "Listen beyond this machine without tokens: a proxy keeps strangers out")
     tls_cert: str = _setting("", "File with the certificate chain (PEM): serve HTTPS")
     tls_key: str = _setting("", "File with the certificate's key (PEM)")
+    span_days: int = _setting(7, "Days that traces are kept")
+    figure_days: int = _setting(90, "Days that figures, map and ledger are kept")
+    dead_letter_days: int = _setting(14, "Days that dead letters are kept")
+    watchdog_s: float = _setting(120.0, "Something waits and nothing moves for so long: dump stacks and exit")
     log_link: str = _setting("", "Address of the log store with {trace_id}, {span_id}, {start_us}, {end_us}")
     log_level: str = _setting("info", "debug, info, warning or error")
     shutdown_s: float = _setting(8.0, "Longest wait for running requests and blocks at the end, in seconds")
@@ -62,8 +66,9 @@ class Settings:
                 raise SettingsError(f"{name} is {getattr(self, name)}: use 0 to 65535")
         if self.log_level not in {"debug", "info", "warning", "error"}:
             raise SettingsError(f"log_level is {self.log_level!r}: use debug, info, warning or error")
-        if self.partitions < 1:
-            raise SettingsError(f"partitions is {self.partitions}: use 1 or more")
+        for name in ("partitions", "span_days", "figure_days", "dead_letter_days"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}: use 1 or more")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingsError("tls_cert and tls_key belong together")
         if not (is_loopback(self.listen_host) or self.tokens or self.behind_proxy):

@@ -53,7 +53,9 @@ def client(tokens: dict[str, str], tmp_path: Path) -> Client:
     def here(_: object) -> PlainTextResponse:
         return PlainTextResponse("in")
 
-    routes = [Route(path, here, methods=["GET", "POST"]) for path in ("/", "/health/live", "/api/v1/spans")]
+    routes = [
+        Route(path, here, methods=["GET", "POST"]) for path in ("/", "/health/live", "/api/v1/spans", "/api/v1/dead")
+    ]
     inner = Starlette(routes=routes)
     return Client(AccessMiddleware(inner, load(tmp_path / "tokens")))
 
@@ -90,6 +92,13 @@ def test_a_browser_is_asked_for_a_password(client, tokens) -> None:
 def test_anything_else_is_refused(client, header: str) -> None:
     """R5: malformed and unknown credentials are 401, never an error."""
     assert client.request("POST", "/api/v1/spans", headers={"Authorization": header}).status_code == 401
+
+
+@pytest.mark.parametrize(("scope", "status"), [("read", 403), ("write", 403), ("admin", 200)])
+def test_dead_letters_are_for_administrators(client, tokens, scope: str, status: int) -> None:
+    """R5: raw bytes may hold what no mask has seen."""
+    answer = client.request("GET", "/api/v1/dead", headers={"Authorization": f"Bearer {tokens[scope]}"})
+    assert answer.status_code == status
 
 
 def test_health_needs_no_token(client) -> None:

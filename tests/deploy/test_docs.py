@@ -21,7 +21,7 @@ def _end_tracing():
     hopline.shutdown(0)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/instrument.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/instrument.md", "docs/opentelemetry.md"])
 def test_snippets_run(page: str) -> None:
     """O4: the code blocks of a page run one after the other, as a reader would type them."""
     blocks = _BLOCK.findall((ROOT / page).read_text())

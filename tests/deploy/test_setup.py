@@ -13,9 +13,10 @@ ROOT = Path(__file__).parents[2]
 TARGETS = "setup demo test lint test-faults fuzz soak bench-client bench-ingest bench-query bench-ui help"  # section 8
 
 
-def test_lock_names_no_place() -> None:
-    """Section 10: the lock holds names and hashes, no address and no path of a machine."""
-    lock = (ROOT / "deploy/requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["deploy/requirements.lock", "deploy/otel/requirements.lock"])
+def test_lock_names_no_place(name: str) -> None:
+    """Section 10: a lock holds names and hashes, no address and no path of a machine."""
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
     assert "file:" not in lock
     assert "--hash=sha256:" in lock

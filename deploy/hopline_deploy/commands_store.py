@@ -1,0 +1,155 @@
+"""The verbs of ``hopline`` that look at settings and store: migrate, retention, doctor, token, config."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from json import dumps as to_json
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from hopline_deploy import access
+from hopline_deploy import settings as table
+from hopline_deploy.commands_read import SERVER_DEFAULT, Server
+from hopline_deploy.options import ClickHouse, Data, Database, File, Json, Kafka, effective, fail
+from hopline_deploy.settings import Loaded
+
+if TYPE_CHECKING:
+    # The store's parts take half a second to import, and `hopline --help` needs none of them.
+    from hopline_collector.store.clickhouse import ClickHouse as Store
+    from hopline_collector.store.retention import RetentionSettings
+    from hopline_deploy.doctor import Finding
+
+retention_app: Final = typer.Typer(help="How long things are kept.", no_args_is_help=True)
+
+
+def migrate(
+    data: Data = None, clickhouse: ClickHouse = None, database: Database = None, config: File = None, json: Json = False
+) -> None:
+    """Create the tables or bring them up to date; safe to repeat."""
+    from hopline_deploy.compose import open_store
+
+    loaded = effective({"data": data, "clickhouse": clickhouse, "database": database}, config)
+    _migrate(open_store(loaded.settings), as_json=json)
+
+
+def _migrate(store: "Store", *, as_json: bool) -> None:
+    from hopline_collector.store.errors import StoreError
+    from hopline_collector.store.migrate import current_version
+    from hopline_collector.store.migrate import migrate as apply
+
+    try:
+        applied = [m.name for m in apply(store)]
+        version = current_version(store)
+    except StoreError as error:
+        fail(error, 1)
+    finally:
+        store.close()
+    if as_json:
+        typer.echo(to_json({"applied": applied, "version": version}))
+    else:
+        typer.echo(f"schema version {version}: {', '.join(applied) or 'nothing to do'}")
+
+
+@retention_app.command("plan")
+def retention_plan(
+    *,
+    data: Data = None,
+    clickhouse: ClickHouse = None,
+    database: Database = None,
+    config: File = None,
+    json: Json = False,
+) -> None:
+    """Show what the retention would drop today, before it does. An embedded store must be at rest."""
+    from hopline_deploy.compose import open_store, retention
+
+    loaded = effective({"data": data, "clickhouse": clickhouse, "database": database}, config)
+    _show_expired(open_store(loaded.settings), retention(loaded.settings), as_json=json)
+
+
+def _show_expired(store: "Store", kept: "RetentionSettings", *, as_json: bool) -> None:
+    from hopline_collector.store.errors import StoreError
+    from hopline_collector.store.retention import plan
+
+    try:
+        expired = [asdict(part) for part in plan(store, kept, datetime.now(UTC).date())]
+    except StoreError as error:
+        fail(error, 1)
+    finally:
+        store.close()
+    if as_json:
+        typer.echo(to_json(expired))
+        return
+    for part in expired:
+        typer.echo(f"{part['table']:<20}{part['partition']:<10}{part['rows']:>14,} rows{part['bytes']:>16,} bytes")
+    typer.echo(f"{len(expired)} partitions would be dropped")
+
+
+def doctor(
+    *,
+    data: Data = None,
+    clickhouse: ClickHouse = None,
+    kafka: Kafka = None,
+    database: Database = None,
+    server: Server = SERVER_DEFAULT,
+    config: File = None,
+    json: Json = False,
+) -> None:
+    """Look at ports, store, broker, server and clock; one line of advice each. Ends with 1 when something is wrong."""
+    from hopline_deploy.doctor import examine
+
+    loaded = effective({"data": data, "clickhouse": clickhouse, "kafka": kafka, "database": database}, config)
+    _report(list(examine(loaded.settings, server)), as_json=json)
+
+
+def _report(findings: "Sequence[Finding]", *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(to_json([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            advice = f"\n{'':<14}{finding.advice}" if finding.advice else ""
+            typer.echo(f"{'ok' if finding.ok else 'WRONG':<6}{finding.part:<8}{finding.says}{advice}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def token(
+    scope: Annotated[str, typer.Option(help="write (send spans), read (pages and API) or admin (both).")] = "read",
+) -> None:
+    """Make an access token: the token on stdout, its line for the token file on stderr."""
+    if scope not in access.SCOPES:
+        fail(f"scope is {scope!r}: use {', '.join(access.SCOPES)}")
+    made, line = access.create(scope)
+    typer.echo(made)
+    typer.echo(f"for the file of setting tokens: {line}", err=True)
+
+
+def show_config(config: File = None, json: Json = False) -> None:
+    """Print the effective settings and where each came from."""
+    _print_settings(effective({}, config), as_json=json)
+
+
+def _print_settings(loaded: Loaded, *, as_json: bool) -> None:
+    settings = loaded.settings
+    rows = [(name, _hidden(name, getattr(settings, name)), loaded.origins[name]) for name, _, _ in table.table()]
+    if as_json:
+        typer.echo(to_json({name: {"value": value, "origin": origin} for name, value, origin in rows}, indent=2))
+        return
+    for name, value, origin in rows:
+        typer.echo(f"{name:<14} {value!s:<32} {origin}")
+
+
+def _hidden(name: str, value: object) -> object:
+    """Without the password that an address of the store may hold."""
+    if name != "clickhouse" or "@" not in str(value):
+        return value
+    scheme, _, rest = str(value).partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    for command in (migrate, doctor, token):
+        app.command()(command)
+    app.command("config")(show_config)
+    app.add_typer(retention_app, name="retention")
