@@ -3,11 +3,12 @@
 The recount that the roll-ups must equal (D5), and the map of a single trace.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from hopline.model import CALL_KINDS, ENTRY_KINDS, LOAD_TEST, Row
 from hopline_query.latency import Figures
+from hopline_query.pairing import Pair, is_paired, pairs
 from hopline_query.store.port import Edge, Scope
 
 K = TypeVar("K")
@@ -37,9 +38,19 @@ def in_scope(row: Row, scope: Scope) -> bool:
 
 
 def edge_of(row: Row) -> tuple[str, str] | None:
-    """Caller and callee that a row tells of; None where an end is unknown, so no edge is invented (D3)."""
+    """Caller and callee that a row alone tells of; None where an end is unknown, so no edge is invented (D3)."""
     caller, callee = caller_node(row), callee_node(row)
-    return (caller, callee) if caller and callee and row.kind != "local" else None
+    return (caller, callee) if caller and callee and row.kind != "local" and not is_paired(row) else None
+
+
+def told_edges(rows: Iterable[Row]) -> Iterator[Pair]:
+    """Every finished row that tells of a call, with both its ends: alone, or paired with its other side."""
+    known = list(rows)
+    for row in known:
+        edge = edge_of(row)
+        if edge is not None and row.duration_us is not None:
+            yield Pair(row, *edge, row.caller_zone)
+    yield from pairs(known)
 
 
 def caller_node(row: Row) -> str:
@@ -74,15 +85,19 @@ def group_rows(rows: Iterable[Row], key: Callable[[Row], K]) -> dict[K, Figures]
     return found
 
 
-def edges_of(rows: Iterable[Row]) -> list[Edge]:
-    """The edges that finished rows tell of, by pair and side, in order."""
+def edges_of(rows: Iterable[Row], keep: Callable[[Row], bool] = lambda _: True) -> list[Edge]:
+    """The edges that finished rows tell of, by pair and side, in order.
+
+    ``keep`` chooses the rows that count; the others still lend their names to the other end.
+    """
     found: dict[tuple[str, str, str], Edge] = {}
-    for row in rows:
-        pair = edge_of(row)
-        if pair is None or row.duration_us is None:
+    for told in told_edges(rows):
+        row = told.row
+        if not keep(row):
             continue
-        edge = found.setdefault((*pair, row.kind), Edge(*pair, row.kind, Figures()))
-        edge.figures.count(row.duration_us, row.weight, error=row.error, start_us=row.start_us)
-        if row.caller_zone and row.zone and row.caller_zone != row.zone:
+        key = (told.caller, told.callee, row.kind)
+        edge = found.setdefault(key, Edge(*key, Figures()))
+        edge.figures.count(row.duration_us or 0, row.weight, error=row.error, start_us=row.start_us)
+        if told.zone and row.zone and told.zone != row.zone:
             edge.cross_zone += row.weight
     return [found[key] for key in sorted(found)]

@@ -55,6 +55,7 @@ class QueryService:
         self.clock = clock
         self._lag_us = lag_us
         self._lock = threading.Lock()
+        self._trees = traces.TreeCache()
         self._fresh: tuple[int, Json] | None = None
         self._known: tuple[int, frozenset[str]] | None = None
 
@@ -197,7 +198,7 @@ class QueryService:
         return Params(values, self.clock(), self.settings)
 
     def _tree(self, trace_id: str, params: Params) -> Tree:
-        return traces.load(self.reader, trace_id, params, self._instrumented(params))
+        return traces.load(self.reader, trace_id, params, self._instrumented(params), self._trees)
 
     def _instrumented(self, params: Params) -> frozenset[str]:
         with self._lock:

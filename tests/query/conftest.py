@@ -76,7 +76,7 @@ def stored_row(item: Row) -> list:
         "error": int(item.error),
         "links": [(bytes.fromhex(t), int(i, 16), k) for t, i, k in item.links],
         "keep": 1,
-        "foreign": 0,
+        "foreign": int(not item.span_id),
     }
     return [value[name] for name in COLUMNS]
 

@@ -176,6 +176,26 @@ def test_node_statistics_and_events(article):
         one.node(TRACE, "nowhere")
 
 
+def test_trees_are_built_once(article, monkeypatch):
+    """T11, T12: a tree is reused until a row comes; its state follows the clock."""
+    from hopline_query.answers import traces
+
+    built = []
+    real = traces.build_tree
+    monkeypatch.setattr(traces, "build_tree", lambda *args, **more: built.append(1) or real(*args, **more))
+    reader = MemoryReader([replace(r, arrived=NOW) for r in article[:-1] if r.span_id != "0.1"])
+    now = [NOW]
+    one = QueryService(reader, clock=lambda: now[0])
+    assert one.trace(TRACE)["state"] == "in_progress"
+    now[0] += 31_000_000
+    assert one.node(TRACE, "0.2")["node"]["span_id"] == "0.2"
+    assert one.trace(TRACE)["state"] == "incomplete"
+    assert len(built) == 1
+    reader.rows = [replace(r, arrived=NOW) for r in article]
+    assert one.trace(TRACE)["state"] == "complete"
+    assert len(built) == 2
+
+
 def test_map_of_one_trace(article):
     """D4: one trace's map, with exact calls per trace."""
     answer = service(article).dependencies({"trace_id": TRACE})

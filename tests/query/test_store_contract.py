@@ -27,6 +27,7 @@ def population(seed: int, traces: int) -> list[Row]:
             # Zero bytes at the end are what a conversion to text of the engine drops.
             trace_id = trace_id[:-4] + ("0000" if number % 2 else "ab00")
         begin = START + source.randrange(25 * MINUTE)
+        known = []
         for index in range(source.randrange(1, 12)):
             service, kind = source.choice("ABCD"), source.choice(KINDS)
             root = index == 0
@@ -38,7 +39,9 @@ def population(seed: int, traces: int) -> list[Row]:
                 start_us=begin + index * source.randrange(1, 2_000_000),
                 span_id="0" if root else f"0.{index}" + ".1" * source.randrange(3),
                 id=f"{source.getrandbits(64) or 1:016x}",
-                parent_id=None if root and source.random() < 0.9 else f"{source.getrandbits(64) or 1:016x}",
+                parent_id=None
+                if root and source.random() < 0.9
+                else source.choice([*known, f"{source.getrandbits(64) or 1:016x}"]),
                 duration_us=None if source.random() < 0.05 else int(source.lognormvariate(9, 2)),
                 instance=f"h{source.randrange(3)}:1",
                 host="h1",
@@ -56,9 +59,15 @@ def population(seed: int, traces: int) -> list[Row]:
                 },
                 attrs={"url": f"/x?{source.randrange(5)}"} if source.random() < 0.5 else {},
             )
+            known.append(row.id)
+            if number % 4 == 1:
+                # Another tracer's rows: no paths, no caller fields, shared ids.
+                row.span_id = ""
+                if row.kind == "server" and row.parent_id in known and source.random() < 0.5:
+                    row.id, row.attrs = row.parent_id, {"zipkin.shared": "true"}
             row.error_type = source.choice(("Timeout", "HTTP500")) if row.error else ""
             row.error_text = "it 'failed'" if row.error and source.random() < 0.5 else ""
-            if row.kind in {"server", "consumer"} and row.parent_id:
+            if row.kind in {"server", "consumer"} and row.parent_id and row.span_id:
                 row.caller_service = source.choice(("", "A", "B"))
                 row.caller_zone = source.choice(("", "z1", "z2"))
             if row.kind in {"client", "producer", "consumer"}:
@@ -238,6 +247,7 @@ def test_rows_come_back_as_they_were(readers, rows):
     real, twin = readers
     for trace_id in {row.trace_id for row in rows}:
         assert real.trace_rows(trace_id, 1_000) == twin.trace_rows(trace_id, 1_000)
+        assert real.hint(trace_id) == twin.hint(trace_id)
         assert real.trace_rows(trace_id, 2) == twin.trace_rows(trace_id, 2)
     found, _ = real.search(query(limit=20))
     assert real.many_rows(found, 5) == twin.many_rows(found, 5)
@@ -246,3 +256,4 @@ def test_rows_come_back_as_they_were(readers, rows):
     assert real.extent()[0] == twin.extent()[0]
     assert not MemoryReader().extent()[2]
     assert real.trace_rows("f" * 32, 10) == []
+    assert real.hint("f" * 32) is None

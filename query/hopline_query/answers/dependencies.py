@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hopline.model import ENTRY_KINDS, Row
-from hopline_query.aggregate import edge_of, edges_of, group_rows, is_entry
+from hopline_query.aggregate import edges_of, group_rows, is_entry, told_edges
 from hopline_query.answers.traces import read
 from hopline_query.copies import unite
 from hopline_query.latency import Figures
@@ -43,7 +43,7 @@ def known_services(reader: SpanReader, params: Params) -> frozenset[str]:
 
 
 def _rows_of_trace(reader: SpanReader, params: Params) -> list[Row]:
-    return unite(read(reader, params.text("trace_id"), params)[1])
+    return unite(read(reader, params.text("trace_id"), params))
 
 
 def _of_search(reader: SpanReader, params: Params) -> dict[str, Any]:
@@ -70,10 +70,9 @@ def _of_rows(rows: list[Row], params: Params, more: dict[str, Any], scope: Scope
 def _count_per_trace(edges: list[dict[str, Any]], rows: list[Row]) -> None:
     """Calls of each edge within one trace, told by the side that the edge counts."""
     counts: dict[tuple[str, str, bool], Counter[str]] = {}
-    for row in rows:
-        pair = edge_of(row)
-        if pair is not None:
-            counts.setdefault((*pair, row.kind in ENTRY_KINDS), Counter())[row.trace_id] += 1
+    for told in told_edges(rows):
+        key = (told.caller, told.callee, told.row.kind in ENTRY_KINDS)
+        counts.setdefault(key, Counter())[told.row.trace_id] += 1
     for edge in edges:
         received = edge["server"]["sampled"] > 0
         callee = edge["callee"] if received else edge["callee"].removeprefix("external:")

@@ -1,47 +1,93 @@
 """One trace: tree, flat, timeline, a node, statistics, events; and why a trace is not there (Q1)."""
 
+import threading
+from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 from hopline.model import Row
-from hopline_query import shapes
+from hopline_query import completeness, shapes
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.ids import candidates, created_us
 from hopline_query.node import Node, Tree
 from hopline_query.params import Params, QuerySettings
-from hopline_query.store.port import SpanReader
+from hopline_query.store.port import Hint, SpanReader
 from hopline_query.tree import build_tree
 
 ARRIVING_US = 60_000_000
 """A trace made less than this ago may still be on its way."""
 
 
-def load(reader: SpanReader, text: str, params: Params, instrumented: frozenset[str]) -> Tree:
+class TreeCache:
+    """The last trees that were built, so that a click into a large trace does not build it again.
+
+    A tree is used as long as no row of its trace came since, so late rows are never hidden (T11);
+    its state is judged anew by the clock.
+    """
+
+    MOST = 16
+    MOST_ROWS = 200_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[str, bool], tuple[Hint, Tree]] = OrderedDict()
+
+    def get(self, key: tuple[str, bool], hint: Hint) -> Tree | None:
+        """The tree of this trace and view, if it is still whole."""
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or known[0] != hint:
+                return None
+            self._known.move_to_end(key)
+            return known[1]
+
+    def put(self, key: tuple[str, bool], hint: Hint, tree: Tree) -> None:
+        """Keep a tree, and let the oldest go when there are too many rows."""
+        with self._lock:
+            self._known[key] = (hint, tree)
+            self._known.move_to_end(key)
+            while len(self._known) > self.MOST or sum(t.rows for _, t in self._known.values()) > self.MOST_ROWS:
+                self._known.popitem(last=False)
+
+
+def load(reader: SpanReader, text: str, params: Params, instrumented: frozenset[str], cache: TreeCache) -> Tree:
     """The tree of a trace, under any spelling of its id.
 
     Raises :class:`NotFoundError` that says what the id tells, :class:`BadRequestError` for no id.
     """
-    trace_id, rows = read(reader, text, params)
+    adjust = params.flag("adjust")
+    trace_id, hint = locate(reader, text, params)
+    tree = cache.get((trace_id, adjust), hint)
+    if tree is not None:
+        services = instrumented | {row.service for node in tree.nodes for row in node.rows}
+        return replace(tree, state=completeness.state(tree, params.now_us, services))
     tree = build_tree(
-        rows,
+        reader.trace_rows(trace_id, params.settings.trace_rows + 1, hint),
         now_us=params.now_us,
-        adjust=params.flag("adjust"),
+        adjust=adjust,
         limit=params.settings.trace_rows,
         skew_cap_us=params.settings.skew_cap_us,
         instrumented=instrumented,
     )
-    tree.trace_id = trace_id
+    cache.put((trace_id, adjust), hint, tree)
     return tree
 
 
-def read(reader: SpanReader, text: str, params: Params) -> tuple[str, list[Row]]:
-    """The id under which a trace is stored, and its rows."""
+def read(reader: SpanReader, text: str, params: Params) -> list[Row]:
+    """The rows of a trace under any spelling of its id."""
+    trace_id, hint = locate(reader, text, params)
+    return reader.trace_rows(trace_id, params.settings.trace_rows + 1, hint)
+
+
+def locate(reader: SpanReader, text: str, params: Params) -> tuple[str, Hint]:
+    """The id under which a trace is stored, and its hint."""
     known = candidates(text)
     if not known:
         raise BadRequestError("not a trace id, traceparent, b3 value or trace URL", field="trace_id", column=1)
     for trace_id in known:
-        rows = reader.trace_rows(trace_id, params.settings.trace_rows + 1)
-        if rows:
-            return trace_id, rows
+        hint = reader.hint(trace_id)
+        if hint is not None:
+            return trace_id, hint
     raise missing(known[0], params.now_us, params.settings)
 
 

@@ -72,7 +72,7 @@ def edges(asker: Asker, scope: Scope) -> tuple[list[Edge], Scope]:
     scope = cut(scope, slot_us)
     conditions = Conditions()
     text = Template(statement("edges")).safe_substitute(
-        table="edges_1m" if slot_us == MINUTE_US else "edges_1h", where=_shared(scope, conditions)
+        table="all_edges_1m" if slot_us == MINUTE_US else "all_edges_1h", where=_shared(scope, conditions)
     )
     found = []
     for row in asker.rows(text, conditions.parameters | _slots(scope)):
@@ -124,7 +124,7 @@ def _table(query: FiguresQuery, slot_us: int) -> str:
     suffix = {10 * SECOND_US: "10s", MINUTE_US: "1m", HOUR_US: "1h"}[slot_us]
     if query.group in {"instance", "zone"}:
         return "stats_instance_1m"
-    return f"edges_{suffix}" if query.group == "caller" else f"stats_{suffix}"
+    return f"all_edges_{suffix}" if query.group == "caller" else f"stats_{suffix}"
 
 
 def _column(key: str, query: FiguresQuery) -> str:
@@ -137,6 +137,9 @@ def _where(query: FiguresQuery, scope: Scope, conditions: Conditions) -> str:
     parts = [_shared(scope, conditions)]
     if query.group == "caller":
         parts.append("side IN ('server', 'consumer')")
+        # Sides of calls are paired by buckets: only those in range.
+        parts.append("bucket >= toDateTime(intDiv({from_s:UInt64}, 3600) * 3600, 'UTC')")
+        parts.append("bucket < toDateTime({to_s:UInt64}, 'UTC')")
         parts += [f"callee = {conditions.bind(query.service)}"] if query.service else []
         return " AND ".join(parts)
     parts += [f"service = {conditions.bind(query.service)}"] if query.service else []

@@ -25,6 +25,7 @@ from hopline_query.store.port import (
     Edge,
     ErrorGroup,
     FiguresQuery,
+    Hint,
     Report,
     Scope,
     SearchQuery,
@@ -42,7 +43,15 @@ class MemoryReader:
         self.rows = list(rows)
         self._reports = list(reports)
 
-    def trace_rows(self, trace_id: str, limit: int) -> list[Row]:
+    def hint(self, trace_id: str) -> Hint | None:
+        """Time and size of a trace."""
+        rows = [row for row in self.rows if row.trace_id == trace_id]
+        if not rows:
+            return None
+        found = _summary(trace_id, rows)
+        return Hint(found.start_us, found.end_us, found.spans, found.arrived)
+
+    def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:  # noqa: ARG002  the port's
         """Rows of a trace, the earliest first."""
         found = [row for row in self.rows if row.trace_id == trace_id]
         return sorted(found, key=lambda row: (row.start_us, int(row.id or "0", 16)))[:limit]
@@ -126,11 +135,14 @@ class MemoryReader:
         slot_us = slot_length(query)
         scope = cut(query.scope, max(slot_us, query.step_us))
         answer: dict[tuple[tuple[str, ...], int], Figures] = {}
-        for row in self.rows:
+        keyed: Iterable[tuple[Row, tuple[str, ...]]] = ((row, _key(row, query.group)) for row in self.rows)
+        if query.group == "caller":
+            keyed = ((told.row, (told.callee, told.caller)) for told in aggregate.told_edges(self.rows))
+        for row, key in keyed:
             if not aggregate.counts(row) or not aggregate.in_scope(row, scope) or not _wanted(row, query):
                 continue
             start = row.start_us // query.step_us * query.step_us if query.step_us else scope.from_us
-            figures = answer.setdefault((_key(row, query.group), start), Figures())
+            figures = answer.setdefault((key, start), Figures())
             # The roll-ups know a row's time by its slot.
             seen = row.start_us // slot_us * slot_us
             figures.count(row.duration_us or 0, row.weight, error=row.error, start_us=seen)
@@ -141,7 +153,7 @@ class MemoryReader:
     def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
         """Every pair of the map, by side."""
         scope = cut(scope, edge_slot(scope))
-        return aggregate.edges_of(row for row in self.rows if aggregate.in_scope(row, scope)), scope
+        return aggregate.edges_of(self.rows, lambda row: aggregate.in_scope(row, scope)), scope
 
     def errors(self, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
         """Failures grouped."""
@@ -312,7 +324,7 @@ def _wanted(row: Row, query: FiguresQuery) -> bool:
     if query.service not in {"", row.service}:
         return False
     if query.group == "caller":
-        return row.kind in ENTRY_KINDS and aggregate.edge_of(row) is not None
+        return row.kind in ENTRY_KINDS
     entry = query.view != "entry" or aggregate.is_entry(row)
     if query.group in {"instance", "zone"}:
         return entry
@@ -321,9 +333,7 @@ def _wanted(row: Row, query: FiguresQuery) -> bool:
 
 
 def _key(row: Row, group: str) -> tuple[str, ...]:
-    if group == "caller":
-        return (row.service, aggregate.caller_node(row))
-    return attrgetter(*GROUPS[group])(row) if len(GROUPS[group]) > 1 else (row.service,)
+    return attrgetter(*GROUPS[group])(row) if len(GROUPS[group]) > 1 and group != "caller" else (row.service,)
 
 
 def _error_group(key: tuple[str, str, str], rows: list[Row]) -> ErrorGroup:

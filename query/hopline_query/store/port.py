@@ -77,6 +77,16 @@ class SearchQuery:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Where a trace lies in time, and how much of it came: equal hints mean that no row came since."""
+
+    start_us: int
+    end_us: int
+    spans: int
+    arrived: int
+
+
 @dataclass(slots=True)
 class Summary:
     """A trace as a list shows it. Counts are rows as stored, copies included."""
@@ -213,8 +223,14 @@ class SpanReader(Protocol):
     Raises the errors of :mod:`hopline_query.errors`. Safe for use from many threads.
     """
 
-    def trace_rows(self, trace_id: str, limit: int) -> list[Row]:
-        """Up to ``limit`` rows of a trace, the earliest first, copies included; empty when unknown."""
+    def hint(self, trace_id: str) -> Hint | None:
+        """What the store knows of a trace before its rows are read; None when unknown."""
+
+    def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
+        """Up to ``limit`` rows of a trace, the earliest first, copies included; empty when unknown.
+
+        ``hint`` saves the look-up of one that was read already.
+        """
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
         """The same of several traces, up to ``limit`` rows of each, by trace id."""

@@ -16,6 +16,7 @@ from hopline_query.store.port import (
     Edge,
     ErrorGroup,
     FiguresQuery,
+    Hint,
     Report,
     Scope,
     SearchQuery,
@@ -39,13 +40,22 @@ class ClickHouseReader:
     def __init__(self, store: ClickHouse) -> None:
         self._ask = Asker(store)
 
-    def trace_rows(self, trace_id: str, limit: int) -> list[Row]:
+    def hint(self, trace_id: str) -> Hint | None:
+        """Time and size of a trace, from its summary."""
+        for low, high in _tries(trace_id):
+            first, last, spans, arrived = self._ask.file(
+                "trace_bounds", {"trace_id": trace_id, "low": low, "high": high}
+            )[0]
+            if spans:
+                return Hint(first, last, spans, arrived)
+        return None
+
+    def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Rows by id: the hint first, so that only this trace's granules are read (W1)."""
-        bounds = self._bounds(trace_id)
-        if bounds is None:
+        known = hint or self.hint(trace_id)
+        if known is None:
             return []
-        low, high = bounds
-        parameters = {"ids": [trace_id], "low": low, "high": high, "limit": limit}
+        parameters = {"ids": [trace_id], "low": known.start_us, "high": known.end_us, "limit": limit}
         return [Row(*row) for row in self._ask.file("trace_rows", parameters)]
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
@@ -57,16 +67,6 @@ class ClickHouseReader:
                 row = Row(*stored)
                 found[row.trace_id].append(row)
         return found
-
-    def _bounds(self, trace_id: str) -> tuple[int, int] | None:
-        """First and last start of a trace's rows. A native id tells its own time, so old days are not read."""
-        made = created_us(trace_id)
-        tries = [(max(0, made - DAY_US), made + 2 * DAY_US)] if made else []
-        for low, high in [*tries, (0, FOREVER_US)]:
-            count, first, last = self._ask.file("trace_bounds", {"trace_id": trace_id, "low": low, "high": high})[0]
-            if count:
-                return first, last
-        return None
 
     def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
         """Rows that link to this trace."""
@@ -151,3 +151,10 @@ class ClickHouseReader:
     def stored_since(self, since_us: int) -> int:
         """Rows stored since then, by the ledger."""
         return int(self._ask.file("ingest_rate", {"since_us": since_us})[0][0])
+
+
+def _tries(trace_id: str) -> list[tuple[int, int]]:
+    """Ranges to look for a trace in: a native id tells its own time, so old days are read only in need."""
+    made = created_us(trace_id)
+    near = [(max(0, made - DAY_US), made + 2 * DAY_US)] if made else []
+    return [*near, (0, FOREVER_US)]
