@@ -44,27 +44,31 @@ SELECT bucket, count() AS rows FROM ${database}.call_sides GROUP BY bucket;
 
 -- A row may be called and call: a server row of another tracer is its client's callee
 -- and may itself have sent the request on. Rows of ours take part where the far end
--- did not name itself (a client) or nobody told the caller (a server).
+-- did not name itself (a client) or nobody told the caller (a server). `part` is what a
+-- row leaves: 0 as caller, 4 as callee; + 0 in its own bucket, 1 in the one before, 2 after.
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.call_sides_view ${on_cluster} TO ${database}.call_sides AS
 SELECT
-  place.1 AS bucket, trace_id, place.3 AS call, place.4 AS callee, place.2 AS own, shared, kind, service, zone,
+  toDateTime(multiIf(bitAnd(part, 3) = 1, bucket_s - 600, bitAnd(part, 3) = 2, bucket_s + 600, bucket_s), 'UTC') AS bucket,
+  trace_id, if(callee AND NOT shared, parent_id, id) AS call, part >= 4 AS callee, bitAnd(part, 3) = 0 AS own,
+  shared, kind, service, zone,
   multiIf(callee, caller_service, kind != 'client' OR peer = '', '', peer_kind = 'external', concat('external:', peer), peer) AS told,
   env, load_test, start_us, duration_us, unfinished, error, weight
 FROM (
   SELECT
-    trace_id, id, kind, service, zone, env, peer, peer_kind, caller_service, start_us, duration_us, unfinished, error, weight,
+    trace_id, id, parent_id, kind, service, zone, env, peer, peer_kind, caller_service,
+    start_us, duration_us, unfinished, error, weight,
     bitAnd(flags, 4) != 0 AS load_test,
     "foreign" AND kind = 'server' AND mapContains(attrs, 'zipkin.shared') AS shared,
-    toInt64(intDiv(start_us, 600000000) * 600) AS bucket_s,
-    toInt64(intDiv(start_us, 1000000)) - bucket_s AS second,
-    arrayConcat(
-      [(bucket_s, 1)],
-      if(second < 60 AND bucket_s >= 600, [(bucket_s - 600, 0)], []),
-      if(second >= 540, [(bucket_s + 600, 0)], [])) AS buckets,
-    arrayFilter(s -> s.3, [
-      (id, 0, if("foreign", kind != 'client' OR peer_kind NOT IN ('db', 'mq', 'cache'), kind = 'client')),
-      (if(shared, id, parent_id), 1, kind = 'server' AND (shared OR parent_id != 0))]) AS sides,
-    arrayJoin(arrayFlatten(arrayMap(s -> arrayMap(b -> (toDateTime(b.1, 'UTC'), b.2, s.1, s.2), buckets), sides))) AS place
+    if("foreign", kind != 'client' OR peer_kind NOT IN ('db', 'mq', 'cache'), kind = 'client') AS calls,
+    kind = 'server' AND (shared OR parent_id != 0) AS called,
+    intDiv(start_us, 600000000) * 600 AS bucket_s,
+    intDiv(start_us, 1000000) - bucket_s AS second,
+    arrayJoin(multiIf(
+      second < 60 AND bucket_s > 0,
+      multiIf(calls AND called, [0, 1, 4, 5], called, [4, 5], calls, [0, 1], []),
+      second >= 540,
+      multiIf(calls AND called, [0, 2, 4, 6], called, [4, 6], calls, [0, 2], []),
+      multiIf(calls AND called, [0, 4], called, [4], calls, [0], []))) AS part
   FROM ${database}.ingest
   WHERE ("foreign" AND kind IN ('client', 'server', 'local'))
     OR (kind = 'client' AND peer_kind = '')
