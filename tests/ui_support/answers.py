@@ -3,67 +3,10 @@
 from typing import Any
 
 from hopline_query.errors import NotFoundError
+from ui_support.figures import figures, heat_of, series_of, system_of
+from ui_support.graph import graph_of
+from ui_support.shared import NOW, SERVICES, TRACE_ID, fresh, span_of
 from ui_support.tree import flat_of, panel_of, shop_tree, timeline_of
-
-NOW = 1_763_800_000_000_000
-TRACE_ID = "6921c0de0123456789abcdef01234567"
-SERVICES = ("gateway", "orders", "inventory", "payments", "users", "notify")
-
-
-def fresh(**changes: Any) -> dict[str, Any]:
-    return {
-        "state": "ok",
-        "now_us": NOW,
-        "complete_to_us": NOW - 4_000_000,
-        "behind_s": 4.0,
-        "newest_us": NOW - 4_000_000,
-        "dropping": [],
-        **changes,
-    }
-
-
-def span_of(answer: dict[str, Any], hours: float = 0.25) -> dict[str, Any]:
-    return {**answer, "from_us": NOW - int(hours * 3_600_000_000), "to_us": NOW, "freshness": fresh()}
-
-
-def figures(at: int, *, name: str = "", errors: int = 0, **changes: Any) -> dict[str, Any]:
-    calls = 75_690 // (at + 1)
-    return {
-        "service": name,
-        "operation": None,
-        "kind": None,
-        "instance": None,
-        "zone": None,
-        "caller": None,
-        "calls": calls,
-        "errors": errors,
-        "qps": calls / 900,
-        "success_rate": 1 - errors / calls,
-        "error_rate": errors / calls,
-        "avg_us": 48_210.5 / (at + 1),
-        "max_us": 2_902_100,
-        "p50_us": 31_000 // (at + 1),
-        "p75_us": 40_000,
-        "p90_us": 80_000,
-        "p95_us": 120_000 // (at + 1),
-        "p99_us": 402_000 // (at + 1),
-        "p999_us": 1_200_000 // (at + 1),
-        "apdex": 0.98,
-        "impact": round(0.45 / (at + 1), 3),
-        "sampled": calls,
-        "estimated": False,
-        "small_sample": calls < 13_000,
-        "last_seen_us": NOW,
-        "previous": {"qps": calls / 980, "avg_us": 30_000, "p99_us": 150_000 // (at + 1), "success_rate": 0.9999},
-        "spark": {
-            "slot_us": 30_000_000,
-            "start_us": NOW,
-            "qps": [((n * (at + 3)) % 7) + 4 for n in range(30)],
-            "error_rate": [],
-            "p99_us": [],
-        },
-        **changes,
-    }
 
 
 class ShopAnswers:
@@ -324,60 +267,6 @@ class ShopAnswers:
             }
         )
 
-    def series(self, params: Any) -> dict[str, Any]:
-        times = [NOW - (60 - n) * 60_000_000 for n in range(60)]
-        wave = [40 + (n * 7) % 13 for n in range(60)]
-        one: dict[str, Any] = {
-            "service": params["service"],
-            "operation": None,
-            "calls": wave,
-            "qps": [v / 2 for v in wave],
-            "errors": [0] * 60,
-            "error_rate": [0.002 * (n % 5) for n in range(60)],
-        }
-        one |= {
-            name: [v * factor for v in wave]
-            for name, factor in (
-                ("avg_us", 800),
-                ("p50_us", 500),
-                ("p75_us", 700),
-                ("p90_us", 1500),
-                ("p95_us", 2200),
-                ("p99_us", 6000),
-                ("p999_us", 15000),
-                ("max_us", 20000),
-            )
-        }
-        one["p999_us"][20] = None
-        return span_of(
-            {
-                "step_us": 60_000_000,
-                "times": times,
-                "series": [one],
-                "versions": [{"service": params["service"], "version": "1.4.2", "first_seen_us": times[30]}],
-            },
-            1,
-        )
-
-    def heatmap(self, params: Any) -> dict[str, Any]:
-        edges = [0] + [round(1000 * 2**n) for n in range(12)]
-        cells = [
-            [c, r, max(1, 60 - abs(r - 5) * 12 + (c * 5) % 9), int(r > 8)]
-            for c in range(60)
-            for r in range(2, 11)
-            if (c + r) % 4
-        ]
-        return span_of(
-            {
-                "times": [NOW - (60 - n) * 60_000_000 for n in range(60)],
-                "edges_us": edges,
-                "cells": cells,
-                "max": 68,
-                "step_us": 60_000_000,
-            },
-            1,
-        )
-
     def errors(self, params: Any = None) -> dict[str, Any]:
         groups = [
             ("payments", "charge", "Timeout", 812),
@@ -404,91 +293,6 @@ class ShopAnswers:
             }
         )
 
-    def dependencies(self, params: Any = None) -> dict[str, Any]:
-        self.asked.append(("dependencies", dict(params or {})))
-        pairs = [
-            ("USER", "gateway"),
-            ("gateway", "orders"),
-            ("gateway", "users"),
-            ("orders", "inventory"),
-            ("orders", "payments"),
-            ("payments", "external:bank"),
-            ("orders", "mq:orders.placed"),
-            ("mq:orders.placed", "notify"),
-            ("inventory", "db:shop"),
-            ("users", "db:shop"),
-            ("users", "cache:redis"),
-            ("gateway", "inventory"),
-        ]
-        if self.hostile:
-            pairs.append(("gateway", self.hostile))
-        names = sorted({end for pair in pairs for end in pair} | {"reports"})
-        nodes = [
-            {
-                "name": n,
-                "label": n.split(":", 1)[-1] if ":" in n and not self.hostile else n,
-                "kind": kind_of(n),
-                "calls": 0 if n == "reports" else 1200,
-                "errors": 80 if n == "payments" else 3,
-                "qps_in": 84.1,
-                "qps_out": 120.0,
-                "error_rate": 0.066 if n == "payments" else 0.0025,
-                "success_rate": 0.9975,
-                "avg_us": 48_000.0,
-                "p50_us": 31_000,
-                "p90_us": 80_000,
-                "p99_us": 402_000,
-                "p999_us": 1_200_000,
-                "apdex": 0.93,
-                "slow": 60,
-                "instances": 2,
-                "entry": n == "gateway",
-                "hidden_neighbours": 0,
-            }
-            for n in names
-        ]
-        edges = [
-            {
-                "caller": a,
-                "callee": b,
-                "kind": "service",
-                "calls": 1200 * (at + 1),
-                "errors": 3,
-                "calls_per_s": 13.3 * (at + 1),
-                "error_rate": {"payments": 0.066, "external:bank": 0.02}.get(b, 0.002),
-                "avg_us": 48_000.0,
-                "p50_us": 1,
-                "p90_us": 1,
-                "p99_us": 402_000,
-                "p999_us": 1_200_000,
-                "max_us": 1,
-                "client": None,
-                "server": {"calls": 1200},
-                "network_us": 300.5,
-                "unreceived": 0,
-                "calls_per_trace_avg": None,
-                "calls_per_trace_max": None,
-                "last_seen_us": NOW,
-                "cross_zone": 0.25,
-                "loop": False,
-                "estimated": False,
-                "sampled": 1200,
-            }
-            for at, (a, b) in enumerate(pairs)
-        ]
-        focus = (params or {}).get("focus")
-        return span_of(
-            {
-                "nodes": nodes,
-                "edges": edges,
-                "hints": {"cycles": [], "groups": [], "longest_path": [], "fan_in": [], "fan_out": []},
-                "focus": focus,
-                "truncated": False,
-                "nodes_total": len(nodes),
-                "edges_total": len(edges),
-            }
-        )
-
     def find(self, text: str) -> dict[str, Any]:
         empty = {"kind": "user", "trace_id": None, "uid": None, "filter": None, "candidates": []}
         if "=" in text:
@@ -502,46 +306,15 @@ class ShopAnswers:
     def range(self) -> dict[str, Any]:
         return {"oldest_us": NOW - 86_400_000_000, "newest_us": NOW, "traces": 9, "empty": False}
 
+    def series(self, params: Any) -> dict[str, Any]:
+        return series_of(params["service"])
+
+    def heatmap(self, params: Any) -> dict[str, Any]:
+        return heat_of()
+
+    def dependencies(self, params: Any = None) -> dict[str, Any]:
+        self.asked.append(("dependencies", dict(params or {})))
+        return graph_of(self.hostile, (params or {}).get("focus"))
+
     def system(self) -> dict[str, Any]:
-        collector = {
-            "source": "kafka",
-            "topic": "hopline.spans",
-            "partition": 0,
-            "gaps": 0,
-            "end": 99_120,
-            "at_us": NOW,
-            "received": 1_000_000,
-            "stored": 999_990,
-            "rejected": {"no_name": 4},
-            "dead": 3,
-            "sampled_out": 0,
-            "duplicate": 3,
-        }
-        process = {
-            "service": "orders",
-            "instance": "h1:8012",
-            "at_us": NOW,
-            "recorded": 120_400,
-            "sent": 120_280,
-            "dropped": 120,
-            "reasons": {"queue_full": 120},
-            "depth": 3,
-        }
-        tables = [
-            {"table": "spans", "rows": 999_990, "bytes": 81_200_000, "parts": 7},
-            {"table": "traces", "rows": 30_000, "bytes": 2_100_000, "parts": 3},
-        ]
-        return {
-            "collectors": [collector],
-            "processes": [process, {**process, "service": "users", "dropped": 0, "reasons": {}}],
-            "tables": tables,
-            "ingest_per_s": 1204.2,
-            "dead_letters": 3,
-        }
-
-
-def kind_of(name: str) -> str:
-    if name == "USER":
-        return "user"
-    prefix = name.split(":", 1)[0]
-    return prefix if ":" in name and prefix in {"db", "mq", "cache", "external"} else "service"
+        return system_of()
