@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from hopline.entry import NO_CALLER
-from hopline.ids import span_hex, trace_hex
-from hopline.model import KINDS, Row, flags_to_json
+from hopline.ids import span_hex
+from hopline.model import KINDS, PROCESS_FIELDS, Row, flags_to_json
 from hopline.spans import Detail, Span
 
 KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
@@ -23,68 +23,55 @@ def uid_of(span: Span) -> str:
     return span.uid if span.parent is not None else span.entry.uid
 
 
-def to_row(span: Span, process: dict[str, str]) -> Row:
-    """The row of an ended or copied span."""
+def fields_of(span: Span) -> dict[str, Any]:
+    """The fields of an ended or copied span under the model's names, without defaults and without process facts."""
     entry = span.entry
-    detail = span.rare or NO_DETAIL
     start_us, duration_us = times(span)
-    is_entry = span.parent is None
-    service, instance, zone, operation = entry.caller if is_entry else NO_CALLER
-    return Row(
-        trace_id=trace_hex(entry.trace_id),
-        kind=span.kind if span.kind in KIND_NUMBERS else "local",
-        service=process["service"],
-        name=span.name,
-        start_us=start_us,
-        span_id=span.span_id,
-        id=span_hex(span.id_int),
-        parent_id=span.parent_id,
-        duration_us=duration_us,
-        instance=process["instance"],
-        host=process["host"],
-        zone=process["zone"],
-        env=process["env"],
-        version=process["version"],
-        error=detail.error,
-        error_type=detail.error_type,
-        error_text=detail.error_text,
-        caller_service=service,
-        caller_instance=instance,
-        caller_zone=zone,
-        caller_name=operation,
-        peer=span.peer,
-        peer_kind=span.peer_kind,
-        uid=uid_of(span),
-        annotations=list(detail.annotations),
-        tags=dict(span.tags),
-        attrs=dict(detail.attrs),
-        links=list(detail.links),
-        children=span.children,
-        flags=entry.flags,
-        weight=entry.weight,
-        attempt=detail.attempt,
-    )
+    found: dict[str, Any] = {
+        "trace_id": entry.trace_hex,
+        "span_id": span.path or span.span_id,
+        "id": span_hex(span.id_int),
+        "parent_id": span.parent_id,
+        "kind": span.kind if span.kind in KIND_NUMBERS else "local",
+        "name": span.name,
+        "start_us": start_us,
+        "duration_us": duration_us,
+        "flags": entry.flags,
+        "weight": entry.weight,
+    }
+    if span.tags:
+        found["tags"] = dict(span.tags)
+    if span.numbers is not None:
+        found["children"] = span.children
+    uid = uid_of(span)
+    if uid:
+        found["uid"] = uid
+    if span.parent is None and entry.caller is not NO_CALLER:
+        found.update(zip(_CALLER, entry.caller, strict=True))
+    if span.rare is not None:
+        found.update((name, value) for name in _RARE if (value := getattr(span.rare, name)))
+    return found
 
 
-_OPTIONAL: Final = (
-    "error", "error_type", "error_text", "caller_service", "caller_instance", "caller_zone", "caller_name",
-    "peer", "peer_kind", "uid", "annotations", "tags", "attrs", "links", "children", "attempt",
+_CALLER: Final = ("caller_service", "caller_instance", "caller_zone", "caller_name")
+_RARE: Final = (
+    "error", "error_type", "error_text", "peer", "peer_kind", "annotations", "attrs", "links", "attempt",
 )  # fmt: skip
 
 
-def to_json(row: Row) -> dict[str, Any]:
-    """The JSON object, without what the message's ``process`` says and without empty members."""
-    found: dict[str, Any] = {
-        "trace_id": row.trace_id,
-        "span_id": row.span_id,
-        "id": row.id,
-        "parent_id": row.parent_id,
-        "kind": row.kind,
-        "name": row.name,
-        "start_us": row.start_us,
-        "duration_us": row.duration_us,
-        "flags": flags_to_json(row.flags),
-        "weight": row.weight,
-    }
-    found.update((name, value) for name in _OPTIONAL if (value := getattr(row, name)))
-    return found
+def to_row(span: Span, process: dict[str, str]) -> Row:
+    """The row of an ended or copied span."""
+    fields = fields_of(span)
+    fields.update((name, process[name]) for name in PROCESS_FIELDS)
+    return Row(**fields)
+
+
+def to_json(span: Span) -> dict[str, Any]:
+    """The JSON object of an ended or copied span, without what the message's ``process`` says."""
+    fields = fields_of(span)
+    fields["flags"] = _FLAGS[fields["flags"]]
+    return fields
+
+
+_FLAGS: Final = tuple(map(flags_to_json, range(8)))
+"""The JSON object of each set of flags."""

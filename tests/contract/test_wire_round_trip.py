@@ -71,7 +71,7 @@ def test_json_arrives_as_it_was():
     """S6: the HTTP transport's JSON is the same rows."""
     body = {
         "process": wire_examples.PROCESS,
-        "rows": [to_json(to_row(span, wire_examples.PROCESS)) for span in wire_examples.spans()],
+        "rows": [to_json(span) for span in wire_examples.spans()],
         "report": wire_examples.REPORT,
     }
     assert decoded(msgspec.json.encode(body)) == expected()

@@ -6,12 +6,18 @@ from hopline.ids import trace_bucket, within_limits
 from hopline.model import FIELDS, Row, flags_from_json, flags_to_json, path_key
 
 
-def test_the_field_list_exists_once():
+def test_the_field_list_exists_once(recorder):
     """M1: the JSON object, and the names that hold for a process, are fields of the model and nothing else."""
     assert tuple(f.name for f in fields(Row)) == FIELDS
     assert set(model.PROCESS_FIELDS) < set(FIELDS)
-    row = Row("a" * 32, "local", "shop", "op", 1, uid="u", peer="p", peer_kind="db", error=True, error_type="E")
-    assert set(rows.to_json(row)) <= set(FIELDS)
+    with hopline.span("op", kind="client", peer="p", peer_kind="db", tags={"a": 1}) as span:
+        span.annotate("note")
+        span.attr("url.full", "x")
+        span.link("a" * 32, "b" * 16, "client")
+        span.fail("E", "text")
+        span.set_attempt(1)
+        span.set_uid("u")
+    assert set(rows.to_json(span)) <= set(FIELDS)
 
 
 def test_paths_sort_by_number():

@@ -2,15 +2,16 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from hopline.config import Config
 from hopline.counts import Counts
 from hopline.errors import BatchRefused, TransportUnavailable
-from hopline.rows import to_json, to_row
+from hopline.rows import to_json
 from hopline.transports.base import Batch
 
 PATH: Final = "/api/v1/spans"
@@ -101,11 +102,27 @@ def _exchange(connection: HTTPConnection, path: str, body: bytes, headers: dict[
 
 def encode(batch: Batch) -> bytes:
     """The body: process facts, rows, and the report when it is due. Lone surrogates become ``?``."""
-    rows = [to_json(to_row(span, batch.process)) for span in batch.spans]
-    body: dict[str, object] = {"process": batch.process, "rows": rows}
+    body: dict[str, object] = {"process": batch.process, "rows": [to_json(span) for span in batch.spans]}
     if batch.report is not None:
         body["report"] = batch.report
+    if _fast_json is not None:
+        try:
+            return _fast_json(body)
+        except UnicodeError:
+            pass  # a lone surrogate
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _msgspec_encoder() -> Callable[[Any], bytes] | None:
+    """A JSON encoder a dozen times as fast, where the extra ``hopline[kafka]`` has brought one."""
+    try:
+        import msgspec
+    except ImportError:
+        return None
+    return msgspec.json.Encoder().encode
+
+
+_fast_json: Final = _msgspec_encoder()
 
 
 def _rejected(answer: bytes) -> int:
