@@ -287,10 +287,11 @@ class Reporter:
             self.transport.send(batch)
         except TransportUnavailable as error:
             self._held = batch
+            if not self._failures:  # once for each outage, however long
+                self.warner.warn(f"spans cannot be sent to {self.config.endpoint}: {error}")
             self._retry_at = monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
             self._failures += 1
             self.counts.add("send_failures")
-            self.warner.warn(f"spans cannot be sent to {self.config.endpoint}: {error}")
             return False
         except BatchRefused as error:
             self.counts.add("dropped.refused", batch.counted)

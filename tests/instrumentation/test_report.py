@@ -1,6 +1,7 @@
 import logging
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,10 +91,13 @@ def test_full_queue_drops_the_oldest_and_counts_exactly(traced):
 def test_far_side_away_from_the_start_and_back(traced):
     """S7: rows wait while the far side is away, and go out by themselves when it is back; one warning is logged."""
     transport, reporter = traced(batch_ms=1)
+    warnings: list[str] = []
+    reporter.warner = SimpleNamespace(warn=warnings.append)
     transport.error = TransportUnavailable("away")
     record(10)
-    assert not reporter.flush(0.05)
+    wait_until(lambda: reporter.counters()["events"].get("send_failures", 0) >= 2)
     assert reporter.counters()["depth"] == 10
+    assert len(warnings) == 1
     transport.error = None
     wait_until(lambda: reporter.counters()["sent"] == 10)
     assert reporter.counters()["dropped"] == {}
