@@ -1,6 +1,5 @@
 """Between OpenTelemetry's context and our current span, for :mod:`hopline.otel_context`."""
 
-from opentelemetry import baggage
 from opentelemetry.context import Context
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -35,15 +34,14 @@ def row_in(context: Context) -> Span | None:
 
 
 def with_span(inner: Span, context: Context) -> Context:
-    """``context`` with our current span in it, so that OpenTelemetry's next span is its child."""
+    """``context`` with our current span in it, so that OpenTelemetry's next span is its child.
+
+    Our baggage stays out: OpenTelemetry would send it to every host, trusted or not (P5).
+    """
     found = get_current_span(context).get_span_context()
     if found.span_id == inner.id_int and found.trace_id == inner.entry.trace_id:
         return context
-    context = set_span_in_context(NonRecordingSpan(_context_of(inner)), context)
-    carried = inner.entry.baggage
-    for key, value in carried.items().items() if carried is not None else ():
-        context = baggage.set_baggage(key, value, context)
-    return context
+    return set_span_in_context(NonRecordingSpan(_context_of(inner)), context)
 
 
 def _context_of(span: Span) -> SpanContext:

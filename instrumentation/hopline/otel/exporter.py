@@ -29,7 +29,11 @@ class HoplineSpanExporter(SpanExporter):
             return SpanExportResult.SUCCESS
         tracer = self._tracer or tracer_for(spans[0].resource)
         reporter = tracer.reporter
-        admit(tracer)
+        try:
+            admit(tracer)
+        except RuntimeError:  # no thread can be started once the interpreter ends
+            tracer.counts.add("exporter_errors", len(spans))
+            return SpanExportResult.FAILURE
         for span in spans:
             try:
                 if _is_own_message(span, tracer):

@@ -1,6 +1,7 @@
 """Tells each row its id, which the sampler could not know, and what came in as baggage."""
 
 from collections.abc import Callable
+from urllib.parse import quote
 from weakref import ref
 
 from opentelemetry import baggage
@@ -8,6 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from hopline.otel.state import row_of
+from hopline.propagation.baggage import Baggage
 
 
 class PathProcessor(SpanProcessor):
@@ -18,9 +20,15 @@ class PathProcessor(SpanProcessor):
         row = row_of(span.get_span_context())
         if row is None or row.parent is not None:
             return
-        for key, value in baggage.get_all(parent_context).items():
-            row.entry.put(key, str(value))
-        row.entry.operation = _present_name(span)
+        entry = row.entry
+        found = baggage.get_all(parent_context)
+        if found and entry.baggage is None:
+            header = ",".join(f"{key}={quote(str(value))}" for key, value in found.items())
+            counts, limit = entry.tracer.counts, entry.tracer.config.baggage_bytes
+            received = Baggage.parse([header], entry.remote_id, limit, counts.add)
+            if received is not None:
+                entry.receive(received)
+        entry.operation = _present_name(span)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing: the exporter ships."""

@@ -10,6 +10,7 @@ from contextvars import copy_context
 
 import pytest
 from opentelemetry import baggage, context, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -93,11 +94,23 @@ def test_headers_are_the_same_either_way(tracer: Tracer) -> None:
         assert_equal()
 
 
-def test_our_baggage_is_theirs(tracer: Tracer) -> None:
-    """P4: what was put through us travels with their calls."""
+def test_their_baggage_is_ours(tracer: Tracer) -> None:
+    """P4: what came in as their baggage is read through us; put_once of the direct caller only."""
+    found = {"tenant": "t1", "hop1.00f067aa0ba902b7.once": "o1", "hop1.1111111111111111.old": "x"}
+    incoming = Context()
+    for key, value in found.items():
+        incoming = baggage.set_baggage(key, value, incoming)
+    parent = trace.SpanContext(7, 0x00F067AA0BA902B7, is_remote=True, trace_flags=trace.TraceFlags(1))
+    incoming = trace.set_span_in_context(trace.NonRecordingSpan(parent), incoming)
+    with tracer.start_as_current_span("in", context=incoming, kind=SpanKind.SERVER):
+        assert (hopline.get("tenant"), hopline.get("once"), hopline.get("old")) == ("t1", "o1", None)
+
+
+def test_our_baggage_is_not_theirs() -> None:
+    """P5: their propagator sends to every host, so what was put through us stays with our own calls."""
     with hopline.span("ours"):
         hopline.put("tenant", "t1")
-        assert baggage.get_baggage("tenant") == "t1"
+        assert baggage.get_all() == {}
 
 
 def test_unsampled_theirs(provide: Callable[..., Tracer], recorder: Recorder) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from time import time
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, Tracer, TraceState, use_span
 from opentelemetry.trace.span import NonRecordingSpan
@@ -203,3 +204,12 @@ def test_the_resource_names_the_process(monkeypatch: pytest.MonkeyPatch) -> None
     finally:
         made = tracing.activate(before)
         made.reporter.close(1)
+
+
+def test_too_late_to_send(recorder: Recorder, monkeypatch) -> None:
+    """I10: an interpreter that ends starts no sender thread; the export fails quietly and is counted."""
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("t").start_span("late")
+    span.end()
+    monkeypatch.setattr(tracing.active().reporter, "admit", Mock(side_effect=RuntimeError))
+    assert HoplineSpanExporter().export([span]) is SpanExportResult.FAILURE
+    assert hopline.counters()["events"]["exporter_errors"] == 1
