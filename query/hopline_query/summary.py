@@ -6,6 +6,9 @@ from typing import Any
 from hopline.model import DEBUG, LOAD_TEST, SAMPLED, Row
 from hopline_query.node import WARNINGS, Node, Tree
 
+REPEATED = 5
+"""Equal calls below one parent from which on they are listed."""
+
 
 def header(tree: Tree) -> dict[str, Any]:
     """The part of docs/api.md that all shapes of a trace share; ``freshness`` is the service's."""
@@ -43,6 +46,7 @@ def header(tree: Tree) -> dict[str, Any]:
         "derived": tree.derived,
         "links": sorted({(x[0], x[1], x[2]) for row in rows for x in row.links}),
         "linked_from": [],
+        "repeated": repeated(tree),
         "warnings": _warnings(tree),
         "freshness": None,
     }
@@ -76,6 +80,24 @@ def failure(tree: Tree) -> dict[str, Any] | None:
         "error_text": row.error_text,
         "key": node.key,
     }
+
+
+def repeated(tree: Tree) -> list[dict[str, Any]]:
+    """Calls that one parent made again and again, the most frequent first: the mark of a loop over single requests."""
+    found: list[dict[str, Any]] = []
+    for node in tree.nodes:
+        if len(node.children) < REPEATED:
+            continue
+        groups: dict[tuple[str, str], list[int]] = {}
+        for child in node.children:
+            if child.inner is not None:
+                groups.setdefault((child.inner.service, child.inner.name), []).append(child.end - child.start)
+        found += [
+            {"parent": node.key, "service": service, "name": name, "count": len(times), "total_us": sum(times)}
+            for (service, name), times in groups.items()
+            if len(times) >= REPEATED
+        ]
+    return sorted(found, key=lambda r: (-r["count"], r["parent"], r["name"]))[:20]
 
 
 def _failing_row(node: Node) -> Row:

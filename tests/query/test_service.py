@@ -69,6 +69,23 @@ def test_results_say_where_and_why(many):
     assert found["count"] == 10
 
 
+def test_a_finished_copy_settles_an_open_one(many):
+    """T10, Q2: a row that went out open and then finished leaves its trace neither running nor incomplete."""
+    copies = [*many[:1], replace(many[0], duration_us=None, arrived=NOW)]
+    trace = service(copies).search({})["traces"][0]
+    assert (trace["running"], trace["incomplete"]) == (False, False)
+    still = service(copies[1:]).search({})["traces"][0]
+    assert (still["running"], still["incomplete"]) == (True, True)
+
+
+def test_repeated_calls_are_found(row):
+    """L4: the same callee many times in one trace is listed with its count and time."""
+    rows = [row("0", "a", None, "server", children=7)]
+    rows += [row(f"0.{n}", f"b{n}", "a", "client", name="SELECT", peer="db:x", at=n) for n in range(1, 8)]
+    repeated = service(rows).trace(TRACE)["repeated"]
+    assert repeated == [{"parent": rows[0].id, "service": "a", "name": "SELECT", "count": 7, "total_us": 70_000}]
+
+
 def test_cursors_are_checked():
     """Q2: a cursor of another order, or none of ours, is refused."""
     params = Params({"cursor": cursor("newest", 1, TRACE, 2), "order_by": "spans"}, NOW, QuerySettings())

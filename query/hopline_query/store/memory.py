@@ -54,7 +54,7 @@ class MemoryReader:
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:  # noqa: ARG002  the port's
         """Rows of a trace, the earliest first."""
         found = [row for row in self.rows if row.trace_id == trace_id]
-        return sorted(found, key=lambda row: (row.start_us, int(row.id or "0", 16)))[:limit]
+        return sorted(found, key=_stored_order)[:limit]
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
         """Rows of several traces."""
@@ -216,6 +216,10 @@ class MemoryReader:
         return [(_summary(trace_id, rows), rows) for trace_id, rows in traces.items()]
 
 
+def _stored_order(row: Row) -> tuple[int, int, str, bool]:
+    return (row.start_us, int(row.id or "0", 16), row.kind, row.duration_us is None)
+
+
 def _summary(trace_id: str, rows: list[Row]) -> Summary:
     failed = [row for row in rows if row.error]
     root = min((bool(r.parent_id), r.start_us, r.service, r.name, r.duration_us or 0, r.error) for r in rows)
@@ -253,15 +257,15 @@ def _matches(summary: Summary, rows: list[Row], query: SearchQuery) -> bool:
         and (query.max_duration is None or duration <= query.max_duration)
         and (query.min_spans is None or summary.spans >= query.min_spans)
         and (not query.errors or summary.errors > 0)
-        and (not query.unfinished or _has_unfinished(rows))
+        and (not query.unfinished or _still_open(rows) > 0)
         and (not query.by_row or any(_row_matches(row, query) for row in rows))
         and meets(inside, query.expression)
     )
 
 
-def _has_unfinished(rows: list[Row]) -> bool:
+def _still_open(rows: list[Row]) -> int:
     finished = {(row.id, row.kind) for row in rows if row.duration_us is not None}
-    return any((row.id, row.kind) not in finished for row in rows)
+    return len({(row.id, row.kind) for row in rows} - finished)
 
 
 def _row_matches(row: Row, query: SearchQuery) -> bool:
@@ -312,6 +316,7 @@ def _details(rows: list[Row], query: SearchQuery) -> Details:
         weight=max(row.weight for row in rows),
         status=next((first.tags[key] for key in STATUS_KEYS if key in first.tags), ""),
         error_text=deepest.error_text if deepest else "",
+        still_open=_still_open(rows),
     )
 
 

@@ -119,9 +119,9 @@ class Summary:
             case _:
                 return self.start_us
 
-    def running(self, now_us: int) -> bool:
-        """True while unfinished work may still report."""
-        return (self.unfinished > 0 or self.root[0]) and now_us - self.arrived < QUIET_US
+    def running(self, now_us: int, still_open: int) -> bool:
+        """True while unfinished work, or the root, may still report."""
+        return (still_open > 0 or self.root[0]) and now_us - self.arrived < QUIET_US
 
 
 @dataclass(slots=True)
@@ -136,6 +136,8 @@ class Details:
     weight: int = 1_000
     status: str = ""
     error_text: str = ""
+    still_open: int = 0
+    """Rows of which only unfinished copies came: a finished copy settles the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def details(asker: Asker, summaries: Sequence[Summary], query: SearchQuery) -> d
     bounds = {"low": min(s.start_us for s in summaries), "high": max(s.end_us for s in summaries)}
     text = Template(statement("details")).safe_substitute(matched=matched, ids=ids, most=str(MATCHED))
     answer = {}
-    for trace_id, rows, errors, found, total, debug, weight, status, text_of_error in asker.rows(
+    for trace_id, rows, errors, found, total, debug, weight, status, still_open, text_of_error in asker.rows(
         text, conditions.parameters | bounds
     ):
         services = {service: (count, errors.get(service, 0)) for service, count in rows.items()}
@@ -108,6 +108,7 @@ def details(asker: Asker, summaries: Sequence[Summary], query: SearchQuery) -> d
             debug=bool(debug),
             weight=weight,
             status=status,
+            still_open=still_open,
             error_text=text_of_error,
         )
     return answer

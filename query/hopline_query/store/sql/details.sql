@@ -8,6 +8,7 @@ SELECT
   max(weight) AS weight,
   argMin(if(mapContains(tags, 'http.response.status_code'), tags['http.response.status_code'], tags['http.status_code']),
          (parent_id != 0, start_us)) AS status,
+  uniqExact((s.id, s.kind)) - uniqExactIf((s.id, s.kind), NOT s.unfinished) AS still_open,
   argMaxIf(error_text, (length(splitByChar('.', span_id)), start_us), error AND error_text != '') AS error_text
 FROM $database.spans AS s
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin($ids)), 16))

@@ -19,5 +19,5 @@ FROM $database.spans
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
   AND start_us BETWEEN {low:UInt64} AND {high:UInt64}
   AND intDiv(start_us, 3600000000) BETWEEN intDiv({low:UInt64}, 3600000000) AND intDiv({high:UInt64}, 3600000000)
-ORDER BY start_us, spans.id
+ORDER BY start_us, spans.id, spans.kind, unfinished
 LIMIT {limit:UInt64} BY trace_id
