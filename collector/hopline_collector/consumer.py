@@ -41,7 +41,7 @@ class HandOverSettings:
     """Reached only when more waits than comes in a second."""
     block_seconds: float = 1.0
     block_seconds_most: float = 3.0
-    """With many partitions blocks are gathered longer: every insert has a fixed cost."""
+    """With many partitions, and while catching up, blocks are gathered longer: every insert has a fixed cost."""
     buffer_bytes: int = 64 * 1024 * 1024
     """Bound of what is read and not yet stored, over all partitions."""
     collector: str = ""
@@ -169,7 +169,7 @@ class HandOver:
             if lane.retry_at > now:
                 wait = min(wait, lane.retry_at - now)
             elif lane.plan is None and lane.messages:
-                wait = 0.0 if self._enough(lane) else min(wait, lane.since + self._seconds() - now)
+                wait = 0.0 if self._enough(lane) else min(wait, lane.since + self._seconds(lane) - now)
             elif lane.plan is not None or not lane.opened:
                 wait = min(wait, 0.02)
         return max(wait, 0.0)
@@ -317,15 +317,18 @@ class HandOver:
     def _block_bytes(self) -> float:
         return min(self._settings.block_rows * self._row_bytes, self._settings.buffer_bytes / 4)
 
-    def _seconds(self) -> float:
-        active = sum(1 for lane in self.lanes.values() if lane.messages)
+    def _seconds(self, lane: Lane) -> float:
+        """How long to gather: longer with many partitions, and while catching up, when more is there at once."""
+        if self.ends.get(lane.key, 0) > lane.reached:
+            return self._settings.block_seconds_most
+        active = sum(1 for other in self.lanes.values() if other.messages)
         spread = self._settings.block_seconds * active / 2
         return min(max(self._settings.block_seconds, spread), self._settings.block_seconds_most)
 
     def _enough(self, lane: Lane) -> bool:
         if not lane.messages:
             return False
-        return lane.bytes >= self._block_bytes() or self._monotonic() - lane.since >= self._seconds()
+        return lane.bytes >= self._block_bytes() or self._monotonic() - lane.since >= self._seconds(lane)
 
     def _cut(self, lane: Lane) -> int:
         """The end of the next block: as many messages as fit, at least one."""

@@ -223,7 +223,7 @@ def _consumer(settings: KafkaSettings) -> Any:
         max_poll_interval_ms=300_000,
         max_poll_records=5_000,
         fetch_max_bytes=16 * 1024 * 1024,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
+        max_partition_fetch_bytes=8 * 1024 * 1024,
         reconnect_backoff_max_ms=1_000,
         metrics_enabled=False,
         **dict(settings.options or {}),

@@ -34,7 +34,7 @@ TOPIC = "hopline.spans"
 SERVICES, USERS = 30, 50_000
 OPERATIONS = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10), (11, 12))
 """Of each service, by kind: 390 in all."""
-PER_TRACE, PER_MESSAGE, PER_BLOCK = 10, 100, 20_000
+PER_TRACE, PER_MESSAGE, PER_BLOCK = 10, 100, 50_000
 COLLECTOR = Path(__file__).parents[1] / "faults" / "collector_process.py"
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -155,7 +155,7 @@ def _when(url: str, reached: Any) -> tuple[float, float]:
                 rows = float(line.rpartition(" ")[2])
                 if reached(rows):
                     return time.monotonic(), rows
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 def insert(kind: str, spans: int, folder: Path, *, fsync: bool) -> None:
@@ -168,19 +168,20 @@ def insert(kind: str, spans: int, folder: Path, *, fsync: bool) -> None:
     waiting = [Message(n, "native", body) for n, (_, body) in enumerate(messages(spans, now))]
     writer = ClickHouseWriter(store)
     per_block = PER_BLOCK // PER_MESSAGE
-    wall = cpu = count = 0.0
-    for at in range(0, len(waiting), per_block):
-        block = build_block(waiting[at : at + per_block], Plan(at, at + per_block, now))
-        wall_before, cpu_before = time.monotonic(), time.process_time()
+    blocks = [
+        build_block(waiting[at : at + per_block], Plan(at, at + per_block, now))
+        for at in range(0, len(waiting), per_block)
+    ]
+    names = [name for name in INGEST_COLUMNS if name != "keep"]
+    wall, cpu = time.monotonic(), time.process_time()
+    for number, block in enumerate(blocks):
         if kind == "views":
-            writer.write(block, str(at))
+            writer.write(block, str(number))
         else:
-            names = [name for name in INGEST_COLUMNS if name != "keep"]
             with store.writer() as handle:
                 handle.insert("hopline.bare", [block.columns[n] for n in names], names, column_oriented=True)
-        wall += time.monotonic() - wall_before
-        cpu += time.process_time() - cpu_before
-        count += block.rows
+    wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    count = sum(block.rows for block in blocks)
     store.close()
     print(json.dumps({"rate": count / wall, "cpu": cpu / count * 1e6}))
 
