@@ -6,19 +6,19 @@ paired once here and kept under their number of rows; a row that comes later mak
 number stale, the reader pairs the bucket again, and so does the next pass.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from hopline_collector.store.clickhouse import ClickHouse
 
-BUCKET_SECONDS: Final = 600
+BUCKET_SECONDS: Final = 60
 """Sides of a call meet in buckets of this length."""
 
-QUIET_SECONDS: Final = 120
+QUIET_SECONDS: Final = 30
 """How long after its end a bucket is left to the reader: most rows have come then."""
 
 _VALUES: Final = ("calls", "errors", "rows", "duration_sum", "duration_max", "cross_zone", "last_seen", "hist")
 _KEYS: Final = ("bucket", "slot", "caller", "callee", "side", "env", "load_test")
-_COLUMNS: Final = ("generation", "width", *_KEYS, *_VALUES)
+_COLUMNS: Final = ("generation", *_KEYS, *_VALUES)
 
 _STALE: Final = """
 SELECT toUnixTimestamp(bucket), sum(rows) AS generation FROM {database}.call_buckets
@@ -27,14 +27,14 @@ GROUP BY bucket HAVING (bucket, generation) NOT IN (SELECT bucket, generation FR
 ORDER BY bucket DESC LIMIT {{most:UInt32}}"""
 
 _PAIRED: Final = """
-SELECT bucket, toStartOfInterval(slot, INTERVAL {width} SECOND) AS start, caller, callee, side, env, load_test,
+SELECT bucket, slot, caller, callee, side, env, load_test,
   sum(p.calls), sum(p.errors), sum(p.rows), sum(p.duration_sum), max(p.duration_max), sum(p.cross_zone),
   max(p.last_seen), sumMap(p.hist)
 FROM {database}.call_pairs AS p WHERE bucket = toDateTime({{bucket:UInt64}}, 'UTC')
-GROUP BY bucket, start, caller, callee, side, env, load_test ORDER BY ALL"""
+GROUP BY bucket, slot, caller, callee, side, env, load_test ORDER BY ALL"""
 
 
-def settle(store: ClickHouse, now_us: int, *, most: int = 200) -> int:
+def settle(store: ClickHouse, now_us: int, *, most: int = 500) -> int:
     """Pair and keep up to ``most`` closed buckets that are stale; returns how many.
 
     Safe to repeat, to race and to die in: a bucket counts as kept only once its row in
@@ -50,13 +50,10 @@ def settle(store: ClickHouse, now_us: int, *, most: int = 200) -> int:
 
 
 def _keep(store: ClickHouse, bucket: int, generation: int) -> None:
-    rows: list[tuple[Any, ...]] = []
     with store.reader() as handle:
-        for width in (60, 3_600):
-            statement = _PAIRED.format(database=store.database, width=width)
-            found = handle.query(statement, parameters={"bucket": bucket}).result_rows
-            rows += [(generation, width, *row) for row in found]
+        found = handle.query(_PAIRED.format(database=store.database), parameters={"bucket": bucket}).result_rows
         start = handle.query("SELECT toDateTime({bucket:UInt64}, 'UTC')", parameters={"bucket": bucket}).result_rows
+    rows = [(generation, *row) for row in found]
     token = f"pairing/{bucket}/{generation}"
     with store.writer() as handle:
         settings = {"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0}

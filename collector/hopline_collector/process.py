@@ -30,7 +30,7 @@ from hopline_collector.store.writer import ClickHouseWriter
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
-_PAIRING_SECONDS: Final = 60.0
+_PAIRING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Collector:
                 source.close()
 
     def _keep_pairings(self) -> None:
-        """Pair what is closed once a minute; the map is right without it, only slower over long ranges."""
+        """Pair what is closed now and then; the map is right without it, only slower over long ranges."""
         while not self._stop.wait(_PAIRING_SECONDS):
             if self._migrated.is_set():
                 try:

@@ -6,8 +6,8 @@ from typing import Any
 
 from support.oracle import Row
 
-BUCKET = 600
-GUESTS = 60
+BUCKET = 60
+GUESTS = 6
 
 Edges = dict[tuple[Any, ...], list[Any]]
 

@@ -48,7 +48,7 @@ SELECT bucket, count() AS rows FROM ${database}.call_sides GROUP BY bucket;
 -- row leaves: 0 as caller, 4 as callee; + 0 in its own bucket, 1 in the one before, 2 after.
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.call_sides_view ${on_cluster} TO ${database}.call_sides AS
 SELECT
-  toDateTime(multiIf(bitAnd(part, 3) = 1, bucket_s - 600, bitAnd(part, 3) = 2, bucket_s + 600, bucket_s), 'UTC') AS bucket,
+  toDateTime(multiIf(bitAnd(part, 3) = 1, bucket_s - 60, bitAnd(part, 3) = 2, bucket_s + 60, bucket_s), 'UTC') AS bucket,
   trace_id, if(callee AND NOT shared, parent_id, id) AS call, part >= 4 AS callee, bitAnd(part, 3) = 0 AS own,
   shared, kind, service, zone,
   multiIf(callee, caller_service, kind != 'client' OR peer = '', '', peer_kind = 'external', concat('external:', peer), peer) AS told,
@@ -61,12 +61,12 @@ FROM (
     "foreign" AND kind = 'server' AND mapContains(attrs, 'zipkin.shared') AS shared,
     if("foreign", kind != 'client' OR peer_kind NOT IN ('db', 'mq', 'cache'), kind = 'client') AS calls,
     kind = 'server' AND (shared OR parent_id != 0) AS called,
-    intDiv(start_us, 600000000) * 600 AS bucket_s,
+    intDiv(start_us, 60000000) * 60 AS bucket_s,
     intDiv(start_us, 1000000) - bucket_s AS second,
     arrayJoin(multiIf(
-      second < 60 AND bucket_s > 0,
+      second < 6 AND bucket_s > 0,
       multiIf(calls AND called, [0, 1, 4, 5], called, [4, 5], calls, [0, 1], []),
-      second >= 540,
+      second >= 54,
       multiIf(calls AND called, [0, 2, 4, 6], called, [4, 6], calls, [0, 2], []),
       multiIf(calls AND called, [0, 4], called, [4], calls, [0], []))) AS part
   FROM ${database}.ingest
@@ -76,11 +76,10 @@ FROM (
 );
 
 -- Pairings of closed buckets, kept so that a long range need not pair again. A
--- generation is the number of rows that were paired; `width` is the slot's seconds.
+-- generation is the number of rows that were paired.
 CREATE TABLE IF NOT EXISTS ${database}.paired_edges ${on_cluster} (
   bucket DateTime('UTC') CODEC(Delta, ZSTD(1)),
   generation UInt64 CODEC(ZSTD(1)),
-  width UInt16 CODEC(ZSTD(1)),
   slot DateTime('UTC') CODEC(Delta, ZSTD(1)),
   caller LowCardinality(String) CODEC(ZSTD(1)),
   callee LowCardinality(String) CODEC(ZSTD(1)),
@@ -97,7 +96,7 @@ CREATE TABLE IF NOT EXISTS ${database}.paired_edges ${on_cluster} (
   hist Map(UInt16, UInt64) CODEC(ZSTD(1))
 ) ENGINE = ${MergeTree}
 PARTITION BY toYYYYMM(bucket)
-ORDER BY (width, bucket, generation, caller, callee)
+ORDER BY (bucket, generation, caller, callee)
 SETTINGS ${settings};
 
 CREATE TABLE IF NOT EXISTS ${database}.paired_buckets ${on_cluster} (
@@ -146,19 +145,18 @@ FROM (
 )
 WHERE caller != '' AND callee != '';
 
--- What the map reads: every edge, whoever told it. Bound `slot` and, by whole ten
--- minutes, `bucket`, so that only the buckets in range are paired.
+-- What the map reads: every edge, whoever told it. Bound `slot` and, alike, `bucket`,
+-- so that only the buckets in range are paired.
 CREATE VIEW IF NOT EXISTS ${database}.all_edges_1m ${on_cluster} AS
 SELECT
-  toDateTime(intDiv(toUnixTimestamp(slot), 600) * 600, 'UTC') AS bucket, slot, caller, callee, side, env, load_test,
+  slot AS bucket, slot, caller, callee, side, env, load_test,
   calls, errors, rows, duration_sum, duration_max, cross_zone, last_seen, hist
 FROM ${database}.edges_1m
 UNION ALL
 SELECT
   bucket, slot, caller, callee, side, env, load_test, calls, errors, rows, duration_sum, duration_max, cross_zone, last_seen, hist
 FROM ${database}.paired_edges
-WHERE width = 60
-  AND (bucket, generation) IN (SELECT bucket, sum(rows) FROM ${database}.call_buckets GROUP BY bucket)
+WHERE (bucket, generation) IN (SELECT bucket, sum(rows) FROM ${database}.call_buckets GROUP BY bucket)
   AND (bucket, generation) IN (SELECT bucket, generation FROM ${database}.paired_buckets)
 UNION ALL
 SELECT
@@ -175,10 +173,9 @@ SELECT
 FROM ${database}.edges_1h
 UNION ALL
 SELECT
-  bucket, slot, caller, callee, side, env, load_test, calls, errors, rows, duration_sum, duration_max, cross_zone, last_seen, hist
+  bucket, toStartOfHour(slot) AS slot, caller, callee, side, env, load_test, calls, errors, rows, duration_sum, duration_max, cross_zone, last_seen, hist
 FROM ${database}.paired_edges
-WHERE width = 3600
-  AND (bucket, generation) IN (SELECT bucket, sum(rows) FROM ${database}.call_buckets GROUP BY bucket)
+WHERE (bucket, generation) IN (SELECT bucket, sum(rows) FROM ${database}.call_buckets GROUP BY bucket)
   AND (bucket, generation) IN (SELECT bucket, generation FROM ${database}.paired_buckets)
 UNION ALL
 SELECT
