@@ -35,6 +35,7 @@ def quick() -> Iterator[Served]:
 def page(chromium: Any) -> Iterator[Any]:
     """A page whose console must stay silent: a violation of the policy is an error there."""
     troubles: list[str] = []
+    chromium.set_default_timeout(30_000)  # a machine that runs other things too
     chromium.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
     chromium.on("pageerror", lambda error: troubles.append(str(error)))
     yield chromium

@@ -111,7 +111,7 @@ def test_theme_and_zone_are_kept(page: Any, shop: Served):
     assert page.get_attribute("html", "data-theme") == "dark"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") is not None
     page.click("#zone")
-    wait_until(lambda: page.get_attribute("html", "data-zone") == "local")
+    wait_until(lambda: page.get_attribute("html", "data-zone") == "local", 30)
     page.goto(shop.url + TRACE)
     assert page.get_attribute("html", "data-zone") == "local"
     assert page.get_attribute("html", "data-theme") == "dark"
@@ -123,6 +123,6 @@ def test_local_times_are_those_of_the_browser(browser: Any, shop: Served):
     context.add_cookies([{"name": "hop_zone", "value": "local", "url": shop.url}])
     page = context.new_page()
     page.goto(shop.url + TRACE)
-    wait_until(lambda: page.inner_text("#zone") == "UTC+8")
+    wait_until(lambda: page.inner_text("#zone") == "UTC+8", 30)
     assert page.inner_text(".trace-facts-line time") == "2025-11-22 16:26:40"
     context.close()

@@ -39,7 +39,7 @@ def test_a_fixed_range_is_left_alone(page: Any, quick: Served):
     page.goto(quick.url + "/map?from=1763799000000000&to=1763800000000000")
     asked = len(quick.service.asked)
     page.goto(quick.url + "/map")
-    wait_until(lambda: len(quick.service.asked) >= asked + 3, 10)
+    wait_until(lambda: len(quick.service.asked) >= asked + 3, 30)
     page.goto(quick.url + "/map?live=0")
     assert page.get_attribute("#live", "aria-checked") == "false"
     assert page.get_attribute("#updated", "data-live") == "0"
@@ -68,5 +68,5 @@ def test_charts_take_new_figures(page: Any, quick: Served):
     series = quick.service.series({"service": "orders"})
     series["series"][0]["qps"] = [9_999.0] * 60
     quick.service.series = lambda _params: series
-    wait_until(lambda: "9999" in page.text_content("#chart"))
+    wait_until(lambda: "9999" in page.text_content("#chart"), 30)
     assert page.evaluate("window.first === document.querySelector('#chart-latency canvas')")

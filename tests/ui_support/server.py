@@ -42,10 +42,10 @@ def serve(service: Any, app: FastAPI | None = None) -> Iterator[Served]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    wait_until(lambda: server.started, 10)
+    wait_until(lambda: server.started, 30)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield Served(f"http://127.0.0.1:{port}", service, server)
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(30)
