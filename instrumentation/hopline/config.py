@@ -18,6 +18,14 @@ from hopline.errors import SettingError
 PREFIX: Final = "HOPLINE_"
 
 TRUSTED_HOSTS: Final = ("loopback", "private", "single-label", ".local", ".internal", ".svc")
+IGNORED_PATHS: Final = (
+    "/health",
+    "/healthz",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/grpc.health.v1.Health/Check",
+)
 MASKED_KEYS: Final = ("authorization", "cookie", "set-cookie", "password", "secret", "token", "api_key", "card")
 SCAN_ONLY_KEYS: Final = (
     "url",
@@ -67,9 +75,7 @@ class Config:
         TRUSTED_HOSTS, "Hosts that baggage may leave to: loopback, private, single-label, *, names, .suffixes"
     )
     baggage_bytes: int = _setting(1024, "Most bytes of baggage sent, up to 8192; the newest key is dropped")
-    ignore_paths: tuple[str, ...] = _setting(
-        ("/health", "/healthz", "/health/live", "/health/ready", "/metrics"), "Request paths without a row"
-    )
+    ignore_paths: tuple[str, ...] = _setting(IGNORED_PATHS, "Request paths without a row")
     mask: tuple[str, ...] = _setting(MASKED_KEYS, "Tags whose key holds one of these words are masked")
     scan_only: tuple[str, ...] = _setting(SCAN_ONLY_KEYS, "Keys of high entropy: kept out of the tag index")
     row_bytes: int = _setting(16_384, "Most bytes of text in one row; more is cut and marked")

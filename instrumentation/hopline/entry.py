@@ -37,6 +37,7 @@ class Entry:
         "flags",
         "operation",
         "path",
+        "random",
         "raw_id",
         "remote_id",
         "trace_id",
@@ -63,6 +64,7 @@ class Entry:
         self.remote_id = remote_id
         self.flags = flags
         self.weight = weight
+        self.random = 0
         self.raw_id = b""
         self.caller = NO_CALLER
         self.uid = ""
@@ -71,11 +73,6 @@ class Entry:
         self.append = tracer.reporter.append
         self.clock: Callable[[], int] = tracer.clock
         self.epoch_ns = 0 if tracer.config.clock else tracer.reporter.epoch_ns
-
-    @property
-    def sampled(self) -> bool:
-        """Whether rows of this entry are recorded."""
-        return bool(self.flags & SAMPLED)
 
     @property
     def trace_hex(self) -> str:

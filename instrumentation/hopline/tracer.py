@@ -124,6 +124,7 @@ class Tracer:
         path = hop.path if hop else FRAGMENT
         entry = Entry(self, remote.trace_id, name, path, remote.parent_id)
         entry.tracestate = remote.others
+        entry.random = remote.random
         if hop is not None:
             entry.weight = hop.weight if remote.trusted else WEIGHT_ONE
             _, _, _, service, zone, instance, operation = hop

@@ -418,3 +418,10 @@ def test_weight_counts_only_from_trusted_senders(recorder, sender, weight, mark)
         pass
     row = recorder.one(name="op")
     assert (row.span_id, row.weight, row.tags.get("hopline.rate")) == ("0.1", weight, mark)
+
+
+@pytest.mark.parametrize("flags", ["00", "01", "02", "03"])
+def test_random_flag_goes_on_as_it_came(recorder, flags):
+    """P3: W3C trace-context level 2: the random flag is kept along the trace, beside the sampled flag."""
+    onward = hop_to("op", {"traceparent": f"00-{TRACE}-{PARENT}-{flags}"})
+    assert onward["traceparent"].endswith(f"-{flags}")

@@ -34,6 +34,8 @@ class Remote:
     """Our member, when it is about ``parent_id``; ``None`` behind a hop that does not know us."""
     others: tuple[str, ...] = ()
     """Other vendors' tracestate members, as they came."""
+    random: int = 0
+    """The random flag of the ``traceparent``, which goes on as it came."""
     trusted: bool = True
     """Whether the sender's word on its sampling rate counts."""
 
@@ -80,17 +82,18 @@ def _from_w3c(found: dict[str, list[str]], counted: Callable[[str], None]) -> Re
     if parent is None:
         counted("malformed_traceparent")
         return None
-    trace_id, parent_id, sampled = parent
+    trace_id, parent_id, flags = parent
+    sampled, random = flags & traceparent.SAMPLED_FLAG, flags & traceparent.RANDOM_FLAG
     states = found.get("tracestate")
     if states is None:
-        return Remote(trace_id, parent_id, sampled, None)
+        return Remote(trace_id, parent_id, sampled, None, (), random)
     hop, others, valid = tracestate.parse(states)
     if not valid:
         counted("malformed_tracestate")
     if hop is not None and hop.id != parent_id:
         counted("stale_hop")
         hop = None
-    return Remote(trace_id, parent_id, sampled, hop, others)
+    return Remote(trace_id, parent_id, sampled, hop, others, random)
 
 
 def _from_b3(found: dict[str, list[str]], counted: Callable[[str], None]) -> Remote | None:

@@ -4,7 +4,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hopline.model import CALL_KINDS
+from hopline.model import CALL_KINDS, SAMPLED
 from hopline.propagation import b3, traceparent, tracestate
 from hopline.propagation.tracestate import Hop
 
@@ -36,7 +36,7 @@ def _headers(span: "Span", host: str | None) -> list[tuple[str, str]]:
     operation = entry.operation if isinstance(entry.operation, str) else entry.operation()
     hop = Hop(number, path, entry.weight, config.service, config.zone, entry.tracer.instance, operation)
     pairs = [
-        ("traceparent", traceparent.write(entry.trace_id, number, entry.sampled)),
+        ("traceparent", traceparent.write(entry.trace_id, number, entry.flags & SAMPLED | entry.random)),
         ("tracestate", tracestate.write(hop, entry.tracestate)),
     ]
     if config.b3:
