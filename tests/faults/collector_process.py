@@ -39,7 +39,9 @@ def main() -> None:
     collector = Collector(store, settings)
     app = FastAPI()
     app.include_router(collector.router)
-    server = uvicorn.Server(uvicorn.Config(app, port=wanted["port"], log_level="warning", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=wanted["port"], log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    )
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         server.should_exit = True

@@ -62,7 +62,7 @@ def test_kills_on_the_journal_lose_and_double_nothing(rig: Rig, tmp_path: Path) 
     running = rig.load(lambda body: post(collector, body))
     kill_again_and_again(collector, 2)
     collector.start()
-    wait_until(lambda: len(running.acknowledged) > 100, 60, what="100 acknowledged posts")
+    wait_until(lambda: len(running.acknowledged) > 50, 120, what="50 acknowledged posts")
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
     assert collector.stop() == 0
@@ -79,7 +79,7 @@ def test_a_broker_that_dies_and_comes_back(rig: Rig, own_broker: Broker, tmp_pat
     own_broker.kill9()
     own_broker.start()
     count = len(running.acknowledged)
-    wait_until(lambda: len(running.acknowledged) > count + 20, 60, what="acknowledged sends after the restart")
+    wait_until(lambda: len(running.acknowledged) > count + 20, 120, what="acknowledged sends after the restart")
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
     assert collector.stop() == 0
@@ -97,7 +97,7 @@ def test_collectors_come_and_go_under_load(rig: Rig, kafka_broker: Broker, topic
     for leave in (second.stop, second.kill9, second.stop):
         second.start()
         before = len(running.acknowledged)
-        wait_until(lambda at=before: len(running.acknowledged) > at + 60, 30, what="load")  # type: ignore[misc]
+        wait_until(lambda at=before: len(running.acknowledged) > at + 40, 60, what="load")  # type: ignore[misc]
         leave()
     running.stop()
     first.wait_for_rows(len(running.acknowledged) * ROWS)
@@ -116,11 +116,11 @@ def test_a_store_that_is_away_for_a_while_loses_nothing(
     collector.wait_for_rows(10 * ROWS)
     own_clickhouse.kill9()
     ready = f"{collector.url}/health/ready"
-    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 503, 30, what="not ready")
+    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 503, 60, what="not ready")
     before = len(running.acknowledged)
-    wait_until(lambda: len(running.acknowledged) > before + 50, 30, what="load while the store is away")
+    wait_until(lambda: len(running.acknowledged) > before + 30, 60, what="load while the store is away")
     own_clickhouse.start()
-    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 200, 30, what="ready")
+    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 200, 60, what="ready")
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
     assert collector.stop() == 0
@@ -133,7 +133,7 @@ def test_sigterm_ends_with_0_in_time(rig: Rig, tmp_path: Path, signal_when: str)
     collector = rig.collector(path=str(tmp_path / "store"), journal=str(tmp_path / "journal"))
     collector.start()
     if signal_when == "loaded":
-        rig.load(lambda body: post(collector, body), pause=0)
+        rig.load(lambda body: post(collector, body))
         collector.wait_for_rows(10 * ROWS)
     assert collector.process is not None
     assert collector.process.stop(10.0) == 0

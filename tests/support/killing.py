@@ -31,7 +31,7 @@ class Killable:
     def __init__(self, children: Children, **settings: Any) -> None:
         (self.port,) = free_ports(1)
         self._children = children
-        self._settings = json.dumps({"port": self.port, "block_rows": 400, "block_seconds": 0.1, **settings})
+        self._settings = json.dumps({"port": self.port, "block_rows": 1_000, "block_seconds": 0.2, **settings})
         self.process: Child | None = None
 
     @property
@@ -40,7 +40,7 @@ class Killable:
 
     def start(self) -> None:
         self.process = self._children.python(str(SCRIPT), self._settings)
-        self.process.wait_for_url(f"{self.url}/health/live")
+        self.process.wait_for_url(f"{self.url}/health/live", 60.0)
 
     def kill9(self) -> None:
         assert self.process is not None
@@ -57,7 +57,7 @@ class Killable:
                 return float(line.rpartition(" ")[2])
         return -1.0
 
-    def wait_for_rows(self, count: int, deadline: float = 60.0) -> None:
+    def wait_for_rows(self, count: int, deadline: float = 120.0) -> None:
         """Wait until the ledger has received at least `count` rows."""
         name = 'hopline_ledger_rows{account="received"}'
         try:
@@ -91,7 +91,7 @@ class Load:
                 self.acknowledged.append(body)
             self._stop.wait(self._pause)
 
-    def stop(self, timeout: float = 20.0) -> None:
+    def stop(self, timeout: float = 60.0) -> None:
         """Send no more, after what is under way was acknowledged."""
         self._stop.set()
         self._thread.join(timeout)
@@ -130,7 +130,7 @@ class Rig:
     def collector(self, **settings: Any) -> Killable:
         return Killable(self._children, **settings)
 
-    def load(self, send: Callable[[bytes], bool], pause: float = 0.01) -> Load:
+    def load(self, send: Callable[[bytes], bool], pause: float = 0.03) -> Load:
         """Call `send` in a thread, again and again; it returns whether the body was acknowledged."""
         running = Load(send, pause)
         self._closers.append(lambda: running.stop(0.0))

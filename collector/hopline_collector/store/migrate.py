@@ -19,6 +19,9 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 DEDUPLICATION_WINDOW: Final = 10_000
 """How many blocks per table are remembered: a replay must come before that many others."""
 
+_SHARDED_BY: Final = {"ingest": "cityHash64(trace_id)", "archive": "cityHash64(trace_id)", "limits": "rules"}
+"""What must meet on one shard of a cluster."""
+
 _WEEK_SECONDS: Final = 604_800
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _CREATED: Final = re.compile(r"CREATE TABLE IF NOT EXISTS \w+\.(\w+)")
@@ -143,7 +146,7 @@ def _distributed(statements: list[str], settings: StoreSettings) -> list[str]:
         created = _CREATED.match(statement)
         if created:
             table = created[1]
-            key = "cityHash64(trace_id)" if table in {"ingest", "archive"} else "rand()"
+            key = _SHARDED_BY.get(table, "rand()")
             found.append(
                 f"CREATE TABLE IF NOT EXISTS {settings.database}.{table} ON CLUSTER {settings.cluster} "
                 f"AS {settings.database}_local.{table} "
