@@ -4,15 +4,17 @@ Applied by the sender thread to each ended span. Every cut is marked on the row
 with the tag ``hopline.cut`` (how many values were cut or left out) and counted.
 """
 
+import re
 from typing import Final
 
 from hopline.config import Config
 from hopline.counts import Counts
-from hopline.spans import Span
+from hopline.spans import Detail, Span
 from hopline.text import as_text
 
 MAX_NAME: Final = 512
 MAX_KEY: Final = 128
+MAX_PEER: Final = 256
 MAX_TAG: Final = 2_048
 MAX_ATTR: Final = 8_192
 MAX_ERROR_TEXT: Final = 2_048
@@ -39,24 +41,36 @@ class Limits:
         self._verdicts: dict[str, int] = {}
         self._plain: set[str] = set()
 
-    def apply(self, span: Span) -> None:
-        """Bring an ended span within the limits, in place.
+    def apply_all(self, spans: list[Span]) -> list[Span]:
+        """Those of ``spans`` that could be brought within the limits; one that cannot even be read is lost alone.
 
-        The common row (few, short, harmless tags and nothing rare) is only looked at.
+        The check of the common row stands here again: a call for each row costs as much as the check.
         """
-        name = span.name
-        if type(name) is not str:
-            span.name = name = as_text(name)
-        if span.rare is None and self._plain.issuperset(span.tags) and len(name) <= MAX_KEY:
-            for value in span.tags.values():
-                if len(value) > SHORT:
-                    break
+        is_plain = self._plain.issuperset
+        kept = []
+        for span in spans:
+            try:
+                name = span.name
+                if span.rare is not None or type(name) is not str or len(name) > MAX_KEY or not is_plain(span.tags):
+                    self.apply(span)
+                else:
+                    for value in span.tags.values():
+                        if len(value) > SHORT:
+                            self.apply(span)
+                            break
+            except Exception:
+                self._counts.add("dropped.encode")
             else:
-                return
-        self._rebuild(span)
+                kept.append(span)
+        return kept
 
-    def _rebuild(self, span: Span) -> None:
-        """Copy what fits; structural fields first, so that notes can never displace them."""
+    def apply(self, span: Span) -> None:
+        """Bring one ended span within the limits, in place.
+
+        Structural fields come first, so that notes can never displace them.
+        """
+        if type(span.name) is not str:
+            span.name = as_text(span.name)
         detail = span.rare
         cut = detail.overflow if detail else 0
         span.name, n = _cut(span.name, MAX_NAME)
@@ -79,6 +93,7 @@ class Limits:
             else:
                 budget += len(short_key) + len(text)
         if detail:
+            cut += _mend(detail)
             detail.error_text, n = _cut(detail.error_text, min(MAX_ERROR_TEXT, max(0, budget)))
             detail.error_type, m = _cut(detail.error_type, MAX_KEY)
             budget -= len(detail.error_text) + len(detail.error_type)
@@ -114,6 +129,26 @@ class Limits:
                 if verdict == _PLAIN:
                     self._plain.add(key)
         return verdict
+
+
+def _mend(detail: Detail) -> int:
+    """Bring the rarer fields into the types and sizes that the wire takes; how many were cut."""
+    detail.error_type, detail.error_text = as_text(detail.error_type), as_text(detail.error_text)
+    detail.peer, cut = _cut(as_text(detail.peer), MAX_PEER)
+    detail.peer_kind = as_text(detail.peer_kind)
+    detail.attempt = detail.attempt if isinstance(detail.attempt, int) and detail.attempt >= 0 else 0
+    links = [link for link in detail.links if _is_link(*link)]
+    cut += len(detail.links) - len(links)
+    detail.links = links
+    return cut
+
+
+def _is_link(trace_id: str, span_id: str, kind: str) -> bool:
+    return (
+        bool(re.fullmatch("[0-9a-f]{32}", str(trace_id)))
+        and bool(re.fullmatch("[0-9a-f]{16}", str(span_id)))
+        and isinstance(kind, str)
+    )
 
 
 def _normal(word: str) -> str:

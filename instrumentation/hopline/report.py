@@ -208,7 +208,7 @@ class Reporter:
             if not self._hand_over(batch):
                 return False
         while ended := self._take():
-            spans = self._within_limits(ended)
+            spans = self._limits.apply_all(ended)
             if not self._hand_over(Batch(self.process, spans, len(spans), self._due_report())):
                 return False
         copies = self._overdue()
@@ -234,19 +234,6 @@ class Reporter:
             self._open += still_open
         self._shed_open()
         return ended
-
-    def _within_limits(self, ended: list[Span]) -> list[Span]:
-        """``ended`` cut to their limits; a row that cannot even be read is lost alone."""
-        apply = self._limits.apply
-        kept = []
-        for span in ended:
-            try:
-                apply(span)
-            except Exception:
-                self.counts.add("dropped.encode")
-            else:
-                kept.append(span)
-        return kept
 
     def _shed_open(self) -> None:
         """Rows that never end must not pile up."""

@@ -87,6 +87,22 @@ def test_wrong_arguments(recorder, arguments):
     assert recorder.one(name="root").kind == "local"
 
 
+def test_rare_fields_of_wrong_types_cost_themselves_only(recorder):
+    """I10: links, peers, errors and attempts that no wire takes never cost the rows around them."""
+    from hopline import wire
+
+    with hopline.span("good"), hopline.span("odd", kind="client") as odd:
+        odd.link("not hex", "x", "client")
+        odd.link("a" * 32, "b" * 16, "client")
+        odd.peer, odd.peer_kind = 7, None  # type: ignore[assignment]
+        odd.fail(ValueError, 5)  # type: ignore[arg-type]
+        odd.set_attempt(-1)
+    row = recorder.one(name="odd")
+    assert row.links == [("a" * 32, "b" * 16, "client")]
+    assert (row.peer, row.error_text, row.attempt, row.tags["hopline.cut"]) == ("7", "5", 0, "1")
+    assert wire.encode({}, [wire.pack(odd)])
+
+
 def test_names_that_are_no_text(recorder):
     """I10: a name of any type is stored as text."""
     with hopline.span(7), hopline.span(None):  # type: ignore[arg-type]
