@@ -17,6 +17,7 @@ from hopline_collector import plan as plans
 from hopline_collector.core import Block, Counts, Message, build_block
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.plan import Plan, PlanError
+from hopline_collector.rule_book import NoRules, RuleKeeper
 from hopline_collector.source import Arrived, Assigned, PartitionKey, Position, Revoked, Source, SourceError
 from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
 from hopline_collector.store.writer import SpanWriter
@@ -96,6 +97,7 @@ class HandOver:
         writer: SpanWriter,
         settings: HandOverSettings | None = None,
         *,
+        rules: RuleKeeper | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic: Callable[[], float] = time.monotonic,
         observe: Callable[[LedgerEntry], None] = lambda _: None,
@@ -108,6 +110,7 @@ class HandOver:
         """Rises with every block handed over."""
         self._writer = writer
         self._settings = settings or HandOverSettings()
+        self._rules = rules or NoRules()
         self._clock = clock
         self._monotonic = monotonic
         self._observe = observe
@@ -221,7 +224,8 @@ class HandOver:
         if lane.plan is None:
             if not self._enough(lane):
                 return False
-            plan = Plan(lane.start, self._cut(lane), self._clock())
+            now = self._clock()
+            plan = Plan(lane.start, self._cut(lane), now, self._rules.current(now))
             self._commit(lane, plan)
         assert lane.plan is not None
         if self.source.position(lane.key) < lane.plan.end:
@@ -264,12 +268,13 @@ class HandOver:
     def _build(self, lane: Lane) -> None:
         plan = lane.plan
         assert plan is not None
+        rules = self._rules.load(plan.rules)
         if plan.phase == "decode":
             if plan.tries >= plans.DECODE_TRIES:
                 plan, lane.failures = plan.narrowed(), 0
             plan = plan.begun()
             self._commit(lane, plan)
-        lane.block = build_block([m for m in lane.messages if m.offset < plan.end], plan)
+        lane.block = build_block([m for m in lane.messages if m.offset < plan.end], plan, rules)
         if plan.phase == "decode":
             self._commit(lane, plan.inserting())
 
@@ -289,6 +294,7 @@ class HandOver:
     def _finish(self, lane: Lane, plan: Plan) -> None:
         block = lane.block
         assert block is not None
+        self._rules.observe(block.news)
         while lane.messages and lane.messages[0].offset < plan.end:
             lane.bytes -= len(lane.messages.popleft().body)
         if block.counts.received:

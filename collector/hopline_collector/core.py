@@ -1,7 +1,7 @@
 """Bytes to a block: pure, no clock, no I/O.
 
-A block depends on the messages and the plan alone, so every try on every machine
-builds the same one. It knows no transport and no store.
+A block depends on the messages, the plan and the rules that the plan names alone, so
+every try on every machine builds the same one. It knows no transport and no store.
 """
 
 import gc
@@ -13,11 +13,12 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from hopline.model import KINDS, PROCESS_FIELDS
-from hopline_collector import normalise
+from hopline_collector import normalise, rules, sampling
 from hopline_collector.formats import Decoded, DecodeError, Report, WireRow, native, otlp, zipkin
 from hopline_collector.formats.decoded import FLAG_ERROR
 from hopline_collector.normalise import Columns, Marks
 from hopline_collector.plan import Plan
+from hopline_collector.rules import News, Rules
 
 INGEST_COLUMNS: Final = (
     *("trace_id", "span_id", "id", "parent_id", "kind", "service", "name", "instance", "host", "zone", "env"),
@@ -81,17 +82,31 @@ class Block:
     columns: Columns
     """Column name -> values, for every name of :data:`INGEST_COLUMNS`."""
     rows: int
+    """Rows of ``columns``: those that are stored, and those that only count in the figures (``keep`` = 0)."""
     dead: list[DeadLetter]
     reports: list[Report]
     counts: Counts
+    news: News = field(default_factory=News)
+
+
+EMPTY_RULES: Final = Rules()
+"""Snapshot 0: everything is kept, nothing is known."""
 
 
 def build_block(
-    messages: Iterable[Message], plan: Plan, decoders: Mapping[str, Callable[[bytes], Decoded]] = DECODERS
+    messages: Iterable[Message],
+    plan: Plan,
+    rules: Rules = EMPTY_RULES,
+    decoders: Mapping[str, Callable[[bytes], Decoded]] = DECODERS,
 ) -> Block:
-    """Decode, normalise and transpose the messages of one plan. Never raises for what a message holds."""
+    """Decode, normalise and transpose the messages of one plan. Never raises for what a message holds.
+
+    ``rules`` is the snapshot that the plan names; raises ValueError for another one.
+    """
+    if rules.number != plan.rules:
+        raise ValueError(f"the plan names rules {plan.rules}, not {rules.number}")
     with _collection_paused():
-        return _build(messages, plan, decoders)
+        return _build(messages, plan, rules, decoders)
 
 
 @contextmanager
@@ -110,7 +125,9 @@ def _collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _build(messages: Iterable[Message], plan: Plan, decoders: Mapping[str, Callable[[bytes], Decoded]]) -> Block:
+def _build(
+    messages: Iterable[Message], plan: Plan, snapshot: Rules, decoders: Mapping[str, Callable[[bytes], Decoded]]
+) -> Block:
     gathered = _Gathered()
     counts = Counts()
     skip = frozenset(plan.skip)
@@ -132,10 +149,11 @@ def _build(messages: Iterable[Message], plan: Plan, decoders: Mapping[str, Calla
     counts.received = len(columns["id"]) + len(gathered.dead)
     _filled(columns)
     _bury(gathered, decoders)
-    _fit(gathered, plan, counts)
-    counts.stored = len(columns["id"])
+    news = News()
+    _fit(gathered, plan, snapshot, counts, news)
+    _choose(columns, plan, snapshot, counts, news)
     counts.dead = len(gathered.dead)
-    return Block(columns, counts.stored, gathered.dead, gathered.reports, counts)
+    return Block(columns, len(columns["id"]), gathered.dead, gathered.reports, counts, news)
 
 
 _FIELDS: Final = tuple((name, attrgetter(name)) for name in WireRow.__struct_fields__)
@@ -259,7 +277,7 @@ def _row_at(decoded: Decoded, wanted: int) -> WireRow:
     raise LookupError(wanted)
 
 
-def _fit(gathered: _Gathered, plan: Plan, counts: Counts) -> None:
+def _fit(gathered: _Gathered, plan: Plan, snapshot: Rules, counts: Counts, news: News) -> None:
     columns = gathered.columns
     marks = Marks()
     normalise.derive_ids(columns)
@@ -273,10 +291,25 @@ def _fit(gathered: _Gathered, plan: Plan, counts: Counts) -> None:
     normalise.fit_links(columns, marks)
     normalise.fit_numbers(columns, marks)
     normalise.fit_times(columns, plan.now, marks)
+    news.operations = rules.limit_operations(columns, snapshot, marks)
     normalise.write_marks(columns, marks)
     counts.cut = marks.counts
     number = len(columns["id"])
     columns["kind"] = [KINDS[kind] for kind in columns["kind"]]
     columns["arrived"] = [plan.now] * number
-    columns["keep"] = [1] * number
     del columns["message"], columns["index"]
+
+
+def _choose(columns: Columns, plan: Plan, snapshot: Rules, counts: Counts, news: News) -> None:
+    """Say which rows are kept; the others only count in the figures."""
+    sizes = Counter(columns["trace_id"])
+    left_out = sampling.sampled_out(columns, sizes, snapshot, plan.now)
+    closed = rules.closed_rows(columns, snapshot, sizes) - left_out
+    columns["keep"] = [1] * len(columns["id"])
+    for row in left_out | closed:
+        columns["keep"][row] = 0
+    counts.sampled_out = len(left_out)
+    if closed:
+        counts.rejected["trace_closed"] = len(closed)
+    counts.stored = len(columns["id"]) - len(left_out) - len(closed)
+    news.suspects = rules.suspects(sizes)

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from hopline_collector import dead_letters_api, pairing, receivers, watchdog
+from hopline_collector import dead_letters_api, receivers, watchdog
 from hopline_collector.consumer import HandOver, HandOverSettings
 from hopline_collector.housekeeping import Housekeeper
 from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
@@ -20,11 +20,14 @@ from hopline_collector.journal import Journal
 from hopline_collector.kafka_source import TOPIC_FORMATS, KafkaSettings, KafkaSource
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.metrics import ACCOUNTS, Gauges, Metrics
+from hopline_collector.rule_book import RuleBook
+from hopline_collector.rules import ALL
 from hopline_collector.source import Source
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreError
 from hopline_collector.store.migrate import migrate
 from hopline_collector.store.retention import RetentionSettings
+from hopline_collector.store.snapshots import ClickHouseSnapshots
 from hopline_collector.store.writer import ClickHouseWriter
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,8 @@ class CollectorSettings:
     """Not ready while the broker is away."""
     watchdog_seconds: float = 120.0
     """How long messages may wait with nothing moving before the process gives up, to be started anew."""
+    keep: float | None = None
+    """Share of all traces to keep, 0 to 1, set when the collector starts; None = leave it as it is."""
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     hand_over: HandOverSettings = field(default_factory=HandOverSettings)
 
@@ -72,6 +77,8 @@ class Collector:
         self._stop = threading.Event()
         self._migrated = threading.Event()
         self._threads: list[threading.Thread] = []
+        share = None if settings.keep is None else round(settings.keep * ALL)
+        self._rules = RuleBook(ClickHouseSnapshots(store), share)
         self._lines: dict[str, HandOver] = {}
         self._journal: Journal | None = None
         self._intake: Intake
@@ -87,7 +94,6 @@ class Collector:
     def start(self) -> None:
         """Start the threads. Never waits, and never fails because broker or store is away."""
         self._thread("migrate", self._migrate)
-        self._thread("pairing", self._keep_pairings)
         self._thread("watchdog", self._watch)
         self._thread("housekeeping", self._keep_house)
         if self._journal is not None:
@@ -97,11 +103,12 @@ class Collector:
             self._thread("topics", self._create_topics)
             self._thread("kafka", lambda: self._hand_over("kafka", self._kafka_source))
 
-    def stop(self, timeout: float = 10.0) -> None:
+    def stop(self, timeout: float = 7.0) -> None:
         """Finish or abandon what is under way, and let go of journal and broker."""
         self._stop.set()
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(deadline - time.monotonic(), 0.0))
         if self._journal is not None:
             self._journal.close()
         if isinstance(self._intake, KafkaIntake):
@@ -180,20 +187,11 @@ class Collector:
                 log.warning("%s is not there: %s", name, error)
                 self._stop.wait(_RETRY_SECONDS)
                 continue
-            line = HandOver(source, writer, self._settings.hand_over, observe=self._observe)
+            line = HandOver(source, writer, self._settings.hand_over, rules=self._rules, observe=self._observe)
             self._lines[name] = line
             line.run(self._stop)
             if source is not self._journal:
                 source.close()
-
-    def _keep_pairings(self) -> None:
-        """Pair what is closed now and then; the map is right without it, only slower over long ranges."""
-        while not self._stop.wait(_PAIRING_SECONDS):
-            if self._migrated.is_set():
-                try:
-                    pairing.settle(self._store, time.time_ns() // 1000)
-                except Exception as error:
-                    log.info("no pairings were kept: %s", error)
 
     def _observe(self, entry: LedgerEntry) -> None:
         self.metrics.observe(entry)

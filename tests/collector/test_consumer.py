@@ -218,11 +218,11 @@ def test_a_message_that_kills_while_it_is_decoded_is_set_aside(tmp_path: Path, m
     journal = Journal(path)
     journal.append([("native", b"\xc1bomb" if n == 2 else wire_message(wire_row(n))) for n in (1, 2, 3, 4)])
 
-    def deadly(messages: Any, plan: Plan) -> core.Block:
+    def deadly(messages: Any, plan: Plan, rules: Any) -> core.Block:
         found = list(messages)
         if any(m.body == b"\xc1bomb" and m.offset not in plan.skip for m in found):
             raise Death
-        return core.build_block(found, plan)
+        return core.build_block(found, plan, rules)
 
     monkeypatch.setattr("hopline_collector.consumer.build_block", deadly)
     deaths = 0

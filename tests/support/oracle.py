@@ -52,6 +52,8 @@ def _plain(value: Any) -> Any:
 
 def _cases(rows: list[Row]) -> dict[str, tuple[str, dict[Any, Any]]]:
     finished = [row for row in rows if not row["unfinished"]]
+    # Rows that are not kept are in the figures and nowhere else.
+    rows = [row for row in rows if row["keep"]]
     cases: dict[str, tuple[str, dict[Any, Any]]] = {
         "spans": (
             "SELECT hex(trace_id), id, kind, span_id, name, start_us, uid, count() FROM $spans GROUP BY ALL",

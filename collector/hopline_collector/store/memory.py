@@ -1,5 +1,6 @@
 """A store in memory that keeps the promise of :class:`SpanWriter`: for tests and trials."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hopline_collector.core import Block, DeadLetter
@@ -43,3 +44,37 @@ class MemoryWriter:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+class MemorySnapshots:
+    """Rules in memory; see :class:`hopline_collector.rule_book.Snapshots`. ``sizes`` and ``in_use`` are set by hand."""
+
+    def __init__(self) -> None:
+        self.texts: dict[int, str] = {}
+        self.sizes: dict[bytes, int] = {}
+        self.in_use: dict[str, frozenset[str]] = {}
+        self.closed: list[bytes] = []
+
+    def newest(self) -> tuple[int, str] | None:
+        """The highest number and its text; None before the first."""
+        return max(self.texts.items()) if self.texts else None
+
+    def read(self, number: int) -> str | None:
+        """The text of a snapshot."""
+        return self.texts.get(number)
+
+    def offer(self, number: int, text: str, now_us: int) -> str:  # noqa: ARG002  the shape of the real one
+        """Store ``text`` under ``number`` unless that is taken; returns what is stored there."""
+        return self.texts.setdefault(number, text)
+
+    def too_large(self, suspects: Iterable[bytes], rows: int, now_us: int) -> set[bytes]:  # noqa: ARG002  as above
+        """Traces with ``rows`` rows or more: among ``suspects``, or among all when it is empty."""
+        return {trace_id for trace_id in tuple(suspects) or self.sizes if self.sizes.get(trace_id, 0) >= rows}
+
+    def close_traces(self, trace_ids: Iterable[bytes], now_us: int) -> None:  # noqa: ARG002  as above
+        """Note the traces."""
+        self.closed += sorted(trace_ids)
+
+    def operations_in_use(self, now_us: int) -> Mapping[str, frozenset[str]]:  # noqa: ARG002  as above
+        """What was set."""
+        return self.in_use

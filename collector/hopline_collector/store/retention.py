@@ -12,7 +12,9 @@ from typing import Final
 
 from hopline_collector.store.clickhouse import ClickHouse
 
-ROW_TABLES: Final = ("spans", "spans_by_service", "traces_by_uid", "traces", "links_to", "stats_10s", "reports")
+ROW_TABLES: Final = (
+    *("spans", "spans_by_service", "traces_by_uid", "traces", "links_to", "closed_traces", "stats_10s", "reports"),
+)
 """Kept as long as the rows themselves."""
 
 FIGURE_TABLES: Final = (

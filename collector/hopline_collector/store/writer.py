@@ -78,7 +78,7 @@ class ClickHouseWriter:
         except StoreError:
             raise
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     def check(self) -> None:
         """See :class:`SpanWriter`."""
@@ -115,7 +115,7 @@ class ClickHouseWriter:
         except StoreError:
             raise
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     def _column_types(self, handle: Any, table: str, names: Sequence[str]) -> list[Any]:
         """Types of the columns, asked for once: a DESCRIBE per insert costs a millisecond."""
@@ -125,7 +125,7 @@ class ClickHouseWriter:
         return self._types[table]
 
 
-def _translated(error: Exception) -> StoreError:
+def translated(error: Exception) -> StoreError:
     """The store error that says what to do about ``error``."""
     from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
 
