@@ -28,7 +28,8 @@ def exporter(request: pytest.FixtureRequest, receiver: Any) -> Any:
 
 
 def tracer(exporter: Any, service: str) -> trace.Tracer:
-    provider = TracerProvider(resource=Resource.create({"service.name": service, "service.version": "2.0"}))
+    resource = Resource.create({"service.name": service, "service.version": "2.0"})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     return provider.get_tracer("shop", "1.0")
 
@@ -80,7 +81,7 @@ def test_our_path_reaches_an_otel_service(receiver: Any, exporter: Any) -> None:
 
 def test_an_exporter_knows_that_all_was_taken(receiver: Any, exporter: Any) -> None:
     """C4: the answer is one that the client reads as success."""
-    provider = TracerProvider()
+    provider = TracerProvider(shutdown_on_exit=False)
     span = provider.get_tracer("t").start_span("x")
     span.end()
     assert exporter.export([span]) is SpanExportResult.SUCCESS
