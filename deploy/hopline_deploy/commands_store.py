@@ -1,5 +1,6 @@
 """The verbs of ``hopline`` that look at settings and store: migrate, retention, doctor, token, config."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hopline_collector.store.clickhouse import ClickHouse as Store
     from hopline_collector.store.retention import RetentionSettings
     from hopline_deploy.doctor import Finding
+
+_SECRET_OPTION: Final = re.compile(r"(\w*(?:password|secret|token)\w*)=[^,]*")
 
 retention_app: Final = typer.Typer(help="How long things are kept.", no_args_is_help=True)
 
@@ -140,7 +143,9 @@ def _print_settings(loaded: Loaded, *, as_json: bool) -> None:
 
 
 def _hidden(name: str, value: object) -> object:
-    """Without the password that an address of the store may hold."""
+    """Without the passwords that the store's address and Kafka's options may hold."""
+    if name == "kafka_options":
+        return _SECRET_OPTION.sub(r"\1=***", str(value))
     if name != "clickhouse" or "@" not in str(value):
         return value
     scheme, _, rest = str(value).partition("://")

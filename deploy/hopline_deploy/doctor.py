@@ -3,7 +3,7 @@
 import email.utils
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Final
@@ -33,7 +33,7 @@ def examine(settings: Settings, server: str) -> Iterator[Finding]:
     yield from (_port(settings.listen_host, port, server) for port in (settings.port, settings.otlp_port) if port)
     yield _store(settings)
     if settings.kafka:
-        yield _broker(settings.kafka)
+        yield _broker(settings.kafka, settings.kafka_client_options())
     yield _server(server)
 
 
@@ -68,12 +68,14 @@ def _store(settings: Settings) -> Finding:
     return Finding("store", ok=True, says=f"{place}: schema {version}")
 
 
-def _broker(servers: str) -> Finding:
+def _broker(servers: str, options: Mapping[str, str]) -> Finding:
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
     try:
-        admin = KafkaAdminClient(bootstrap_servers=servers.split(","), bootstrap_timeout_ms=_TIMEOUT_SECONDS * 1000)
+        admin = KafkaAdminClient(
+            bootstrap_servers=servers.split(","), bootstrap_timeout_ms=_TIMEOUT_SECONDS * 1000, **options
+        )
         topics = admin.list_topics()
         admin.close()
     except (KafkaError, OSError) as error:

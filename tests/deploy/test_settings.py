@@ -73,11 +73,13 @@ def test_the_page_is_up_to_date() -> None:
 def test_config_shows_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     """O2, R5: `hopline config` prints each setting with its origin, and no password."""
     monkeypatch.setenv("HOPLINE_CLICKHOUSE", "http://me:secret@store:8123")
+    monkeypatch.setenv("HOPLINE_KAFKA_OPTIONS", "sasl_mechanism=PLAIN,sasl_plain_password=secret,client_id=x")
     monkeypatch.setenv("HOPLINE_PORT", "9500")
     answer = CliRunner().invoke(app, ["config"])
     assert answer.exit_code == 0
     assert "secret" not in answer.output
     assert "http://***@store:8123" in answer.output
+    assert "sasl_mechanism=PLAIN,sasl_plain_password=***,client_id=x" in answer.output
     assert next(line for line in answer.output.splitlines() if line.startswith("port ")).split() == [
         "port",
         "9500",
