@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -92,7 +92,7 @@ class KafkaIntake:
                 raise IntakeFullError(f"{self._pending} bytes wait for the broker")
             self._pending += size
         try:
-            self._send([(self._topic_of[form], piece) for form, body in entries for piece in _messages(form, body)])
+            self._send([sent for form, body in entries for sent in self._addressed(form, body)])
         finally:
             with self._lock:
                 self._pending -= size
@@ -111,6 +111,17 @@ class KafkaIntake:
             producer, self._producer = self._producer, None
         if producer is not None:
             _close(producer)
+
+    def _addressed(self, form: str, body: bytes) -> Iterator[tuple[str, bytes]]:
+        """``(topic, message)`` of one entry. Raises :class:`IntakeAwayError` when no topic takes our own format."""
+        for message_form, message in _messages(form, body):
+            topic = self._topic_of.get(message_form)
+            if topic is not None:
+                yield topic, message
+            elif message_form == "native":
+                raise IntakeAwayError("no topic takes our own format")
+            else:
+                log.warning("no topic takes format %s: a refused span of it is not kept", message_form)
 
     def _send(self, messages: list[tuple[str, bytes]]) -> None:
         producer = self._connected()
@@ -141,14 +152,14 @@ class KafkaIntake:
                 self._answers.popitem(last=False)
 
 
-def _messages(form: str, body: bytes) -> list[bytes]:
-    """The body as it is, or, when a broker would refuse its size, the rows of it in pieces."""
+def _messages(form: str, body: bytes) -> list[Entry]:
+    """The body as it is, or, when a broker would refuse its size, the rows of it as wire messages in pieces."""
     if len(body) <= MESSAGE_BYTES:
-        return [body]
-    pieces = []
+        return [(form, body)]
+    pieces: list[Entry] = []
     for batch in DECODERS[form](body).batches:
         for at in range(0, len(batch.rows), _CHUNK_ROWS):
-            pieces += _pieces(batch.process, batch.rows[at : at + _CHUNK_ROWS])
+            pieces += [("native", piece) for piece in _pieces(batch.process, batch.rows[at : at + _CHUNK_ROWS])]
     return pieces
 
 
