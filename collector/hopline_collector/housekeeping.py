@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from hopline_collector import pairing
-from hopline_collector.store import retention
+from hopline_collector.store import archive, retention
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.retention import RetentionSettings
 
@@ -57,6 +57,7 @@ class Housekeeper:
         pairing.settle(self._store, self._clock())
 
     def _retain(self) -> None:
+        archive.refresh(self._store)
         today = datetime.fromtimestamp(self._clock() / 1_000_000, UTC).date()
         for gone in retention.apply(self._store, self._settings, today):
             log.info("dropped partition %s of %s, %d rows", gone.partition, gone.table, gone.rows)

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from hopline_collector import dead_letters_api, receivers, watchdog
+from hopline_collector import dead_letters_api, receivers, retention_api, watchdog
 from hopline_collector.consumer import HandOver, HandOverSettings
 from hopline_collector.housekeeping import Housekeeper
 from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
@@ -245,6 +245,7 @@ class Collector:
     def _routes(self) -> APIRouter:
         router = receivers.create_router(self._intake, self.metrics)
         router.include_router(dead_letters_api.create_router(self._store, self._intake))
+        router.include_router(retention_api.create_router(self._store, self._settings.retention))
 
         @router.get("/health/live", include_in_schema=False)
         def live() -> Response:

@@ -78,7 +78,7 @@ def plan(store: ClickHouse, settings: RetentionSettings, today: date) -> list[Ex
         rows = handle.query(
             "SELECT table, partition_id, sum(rows), sum(bytes_on_disk) FROM system.parts"
             " WHERE database = {database:String} AND active GROUP BY table, partition_id ORDER BY table, partition_id",
-            parameters={"database": _home(store)},
+            parameters={"database": home(store)},
         ).result_rows
     return list(_expired((Expired(*row) for row in rows), days_of(settings), today))
 
@@ -89,7 +89,7 @@ def apply(store: ClickHouse, settings: RetentionSettings, today: date) -> list[E
     with store.writer() as handle:
         for partition in gone:
             # Names from our own list, digits from the pattern: nothing here comes from outside.
-            handle.command(f"ALTER TABLE {_home(store)}.{partition.table} DROP PARTITION ID '{partition.partition}'")
+            handle.command(f"ALTER TABLE {home(store)}.{partition.table} DROP PARTITION ID '{partition.partition}'")
     return gone
 
 
@@ -100,6 +100,6 @@ def _expired(partitions: Iterable[Expired], days: Mapping[str, int], today: date
             yield partition
 
 
-def _home(store: ClickHouse) -> str:
+def home(store: ClickHouse) -> str:
     """The database that holds the data: on a cluster the local one."""
     return f"{store.database}_local" if store.settings.cluster else store.database
