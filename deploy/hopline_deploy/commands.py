@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hopline_deploy import commands_dead, commands_read, commands_store
+from hopline_deploy import commands_dead, commands_read, commands_retention, commands_store
 from hopline_deploy.access import TokenError
 from hopline_deploy.broker import BrokerError
 from hopline_deploy.demo import launcher
@@ -144,4 +144,5 @@ def _serve(role: Role, loaded: Loaded) -> None:
 
 commands_store.add_to(app)
 commands_read.add_to(app)
+commands_retention.add_to(app, commands_store.retention_app)
 app.add_typer(commands_dead.app, name="dead")

@@ -37,13 +37,19 @@ class Remote:
         answer: dict[str, Any] = json.loads(self._ask(f"api/v1/{quote(path)}", json.dumps(body).encode()))
         return answer
 
+    def delete(self, path: str) -> dict[str, Any]:
+        """The JSON answer of ``DELETE /api/v1/<path>``. Raises `RemoteError`."""
+        answer: dict[str, Any] = json.loads(self._ask(f"api/v1/{quote(path)}", method="DELETE"))
+        return answer
+
     def read(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
         """The body of ``GET /<path>``. Raises `RemoteError`."""
         return self._ask(f"{path}{'?' + urlencode(params) if params else ''}")
 
-    def _ask(self, path: str, body: bytes | None = None) -> bytes:
+    def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> bytes:
         headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
-        request = urllib.request.Request(f"{self._base}/{path}", body, headers)  # noqa: S310 (checked above)
+        address = f"{self._base}/{path}"
+        request = urllib.request.Request(address, body, headers, method=method)  # noqa: S310 (checked above)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (checked above)
                 return bytes(answer.read())

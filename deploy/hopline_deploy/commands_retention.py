@@ -1,0 +1,50 @@
+"""The verbs of ``hopline`` that keep traces or let them go, asked of a running server."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from hopline_deploy.commands_read import SERVER_DEFAULT, Json, Server, Token, fail_remote
+from hopline_deploy.remote import Remote, RemoteError
+
+TraceId = Annotated[str, typer.Argument(help="Trace id, 32 hex.")]
+
+
+def pin(trace_id: TraceId, *, server: Server = SERVER_DEFAULT, token: Token = "") -> None:
+    """Keep a trace for good; rows that come later are kept too."""
+    try:
+        answer = Remote(server, token).post(f"pins/{trace_id}", {})
+    except RemoteError as error:
+        fail_remote(error)
+    typer.echo(f"{answer['trace_id']} is pinned, {answer['rows']} rows")
+
+
+def unpin(trace_id: TraceId, *, server: Server = SERVER_DEFAULT, token: Token = "") -> None:
+    """Let a pinned trace go: from now on it lives as long as others."""
+    try:
+        answer = Remote(server, token).delete(f"pins/{trace_id}")
+    except RemoteError as error:
+        fail_remote(error)
+    typer.echo(f"{answer['trace_id']} is not pinned any more")
+
+
+def run(*, server: Server = SERVER_DEFAULT, token: Token = "", as_json: Json = False) -> None:
+    """Drop now what the retention would drop today; a running collector does so by itself once an hour."""
+    try:
+        answer = Remote(server, token).post("retention/run", {})
+    except RemoteError as error:
+        fail_remote(error)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    for part in answer["partitions"]:
+        typer.echo(f"{part['table']:<20}{part['partition']:<10}{part['rows']:>14,} rows{part['bytes']:>16,} bytes")
+    typer.echo(f"{len(answer['partitions'])} partitions were dropped")
+
+
+def add_to(app: typer.Typer, retention: typer.Typer) -> None:
+    """Add ``pin`` and ``unpin`` to the command, and ``run`` to its group ``retention``."""
+    app.command()(pin)
+    app.command()(unpin)
+    retention.command()(run)
