@@ -14,7 +14,7 @@ from hopline_collector.store.retention import RetentionSettings
 
 log = logging.getLogger(__name__)
 
-PAIRING_SECONDS: Final = 60.0
+PAIRING_SECONDS: Final = 20.0
 RETENTION_SECONDS: Final = 3_600.0
 
 

@@ -33,7 +33,6 @@ from hopline_collector.store.writer import ClickHouseWriter
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
-_PAIRING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
