@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hopline_deploy.broker import Broker, missing_reason
+from support.leftovers import collect_refused_sockets
 from support.need import require
 
 _numbers = itertools.count()
@@ -32,6 +33,7 @@ def _running(directory: Path) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.stop()
+    collect_refused_sockets()
 
 
 def create_topic(broker: Broker, name: str, partitions: int = 2) -> None:

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hopline_collector.ledger import flaws
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_deploy.ports import free_ports
 from support.engine import Front
+from support.leftovers import collect_refused_sockets
 from support.oracle import differences, rows_of
 from support.process import Child, Children
 from support.waiting import wait_until
@@ -31,7 +33,7 @@ class Killable:
     def __init__(self, children: Children, **settings: Any) -> None:
         (self.port,) = free_ports(1)
         self._children = children
-        self._settings = json.dumps({"port": self.port, "block_rows": 1_000, "block_seconds": 0.2, **settings})
+        self.settings: dict[str, Any] = {"port": self.port, "block_rows": 1_000, "block_seconds": 0.2, **settings}
         self.process: Child | None = None
 
     @property
@@ -39,7 +41,7 @@ class Killable:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.process = self._children.python(str(SCRIPT), self._settings)
+        self.process = self._children.python(str(SCRIPT), json.dumps(self.settings))
         self.process.wait_for_url(f"{self.url}/health/live", 60.0)
 
     def kill9(self) -> None:
@@ -49,6 +51,10 @@ class Killable:
     def stop(self) -> int:
         assert self.process is not None
         return self.process.stop()
+
+    def troubles(self) -> dict[str, str]:
+        """What /health/ready says stands in the way, by part."""
+        return dict(httpx.get(f"{self.url}/health/ready", timeout=20.0).json()["troubles"])
 
     def gauge(self, name: str) -> float:
         """The value of one line of /metrics; -1 when it is not there."""
@@ -65,6 +71,16 @@ class Killable:
         except AssertionError as error:
             assert self.process is not None
             raise AssertionError(f"{self.gauge(name)} rows; {self.process.output[-3000:]}") from error
+
+
+def post(collector: Killable, body: bytes) -> bool:
+    """Post under a batch id that a repetition after a death shares; whether it was accepted."""
+    headers = {"content-type": "application/msgpack", "hopline-batch-id": sha256(body).hexdigest()}
+    try:
+        answer = httpx.post(f"{collector.url}/api/v1/spans", content=body, headers=headers, timeout=5.0)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 202
 
 
 class Load:
@@ -136,8 +152,8 @@ class Rig:
         self._closers.append(lambda: running.stop(0.0))
         return running
 
-    def kafka_load(self, address: str, topic: str) -> Load:
-        """Load on two partitions of `topic`, acknowledged by all replicas."""
+    def kafka_load(self, address: str, topic: str, partitions: int = 2) -> Load:
+        """Load on all partitions of `topic` in turn, acknowledged by all replicas."""
         producer = KafkaProducer(
             bootstrap_servers=address,
             acks="all",
@@ -150,7 +166,7 @@ class Rig:
         turn = itertools.count()
 
         def send(body: bytes) -> bool:
-            producer.send(topic, value=body, partition=next(turn) % 2).get(timeout=60)
+            producer.send(topic, value=body, partition=next(turn) % partitions).get(timeout=60)
             return True
 
         return self.load(send)
@@ -173,3 +189,5 @@ class Rig:
     def close(self) -> None:
         for close in reversed(self._closers):
             close()
+        self._closers.clear()
+        collect_refused_sockets()
