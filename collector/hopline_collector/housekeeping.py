@@ -1,4 +1,4 @@
-"""What has to be done now and then beside the hand-over: pairing of calls, retention."""
+"""What has to be done now and then beside the hand-over: pairing of calls, retention, thinning."""
 
 import logging
 import threading
@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from hopline_collector import pairing
-from hopline_collector.store import archive, retention
+from hopline_collector.store import archive, retention, thinning
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.retention import RetentionSettings
+from hopline_collector.store.thinning import ThinningSettings
 
 log = logging.getLogger(__name__)
 
@@ -25,20 +26,25 @@ class Housekeeper:
         self,
         store: ClickHouse,
         settings: RetentionSettings,
+        thin: ThinningSettings | None = None,
         *,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._store = store
         self._settings = settings
+        self._thin_settings = thin or ThinningSettings()
         self._clock = clock
+        self._stop = threading.Event()
         self._chores: list[tuple[Callable[[], None], float]] = [
             (self._pair, PAIRING_SECONDS),
             (self._retain, RETENTION_SECONDS),
+            (self._thin, RETENTION_SECONDS),
         ]
         self._due = [0.0] * len(self._chores)
 
     def run(self, stop: threading.Event) -> None:
         """Do what is due until ``stop`` is set."""
+        self._stop = stop
         while not stop.is_set():
             self.work(time.monotonic())
             stop.wait(5.0)
@@ -61,3 +67,7 @@ class Housekeeper:
         today = datetime.fromtimestamp(self._clock() / 1_000_000, UTC).date()
         for gone in retention.apply(self._store, self._settings, today):
             log.info("dropped partition %s of %s, %d rows", gone.partition, gone.table, gone.rows)
+
+    def _thin(self) -> None:
+        for found in thinning.thin(self._store, self._thin_settings, self._clock(), pause=self._stop.wait):
+            log.info("thinned %s, %d traces went", found.day, found.traces)

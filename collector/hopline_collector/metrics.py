@@ -66,23 +66,32 @@ class Gauges(MetricSource):
     """Values that are asked for when somebody looks."""
 
     def __init__(
-        self, lag: Callable[[], Mapping[tuple[str, str, int], int]], ledger: Callable[[], Mapping[str, int]]
+        self,
+        lag: Callable[[], Mapping[tuple[str, str, int], int]],
+        ledger: Callable[[], Mapping[str, int]],
+        detached: Callable[[], int | None],
     ) -> None:
         self._lag = lag
         self._ledger = ledger
+        self._detached = detached
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is asked of the store for a description."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Lag by partition, and ledger sums by account with the identity."""
+        """Lag by partition, parts set aside, and ledger sums by account with the identity."""
         lag = GaugeMetricFamily(
             "hopline_lag_messages", "Messages not handed over yet.", labels=["source", "topic", "partition"]
         )
         for (source, topic, partition), behind in self._lag().items():
             lag.add_metric([source, topic, str(partition)], behind)
         yield lag
+        detached = self._detached()
+        if detached is not None:
+            yield GaugeMetricFamily(
+                "hopline_detached_parts", "Parts that the store set aside as broken: their rows are missing.", detached
+            )
         sums = self._ledger()
         if not sums:
             return

@@ -28,6 +28,7 @@ from hopline_collector.store.errors import StoreError
 from hopline_collector.store.migrate import migrate
 from hopline_collector.store.retention import RetentionSettings
 from hopline_collector.store.snapshots import ClickHouseSnapshots
+from hopline_collector.store.thinning import ThinningSettings
 from hopline_collector.store.writer import ClickHouseWriter
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class CollectorSettings:
     keep: float | None = None
     """Share of all traces to keep, 0 to 1, set when the collector starts; None = leave it as it is."""
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    thinning: ThinningSettings = field(default_factory=ThinningSettings)
     hand_over: HandOverSettings = field(default_factory=HandOverSettings)
 
 
@@ -70,7 +72,7 @@ class Collector:
         self, store: ClickHouse, settings: CollectorSettings, registry: CollectorRegistry | None = None
     ) -> None:
         self.metrics = Metrics(registry)
-        self.metrics.registry.register(Gauges(self._lag, self._ledger_sums))
+        self.metrics.registry.register(Gauges(self._lag, self._ledger_sums, self._detached_parts))
         self._store = store
         self._settings = settings
         self._stop = threading.Event()
@@ -127,6 +129,8 @@ class Collector:
         else:
             if not self._migrated.is_set():
                 troubles["store"] = "the schema is not there yet"
+            elif broken := self._detached_parts():
+                troubles["detached_parts"] = _set_aside(broken)
         if self._settings.kafka and "kafka" not in self._lines:
             troubles["kafka"] = "not connected yet"
         for name, line in list(self._lines.items()):
@@ -160,13 +164,15 @@ class Collector:
         while not self._migrated.wait(0.1):
             if self._stop.is_set():
                 return
-        Housekeeper(self._store, self._settings.retention).run(self._stop)
+        Housekeeper(self._store, self._settings.retention, self._settings.thinning).run(self._stop)
 
     def _migrate(self) -> None:
         while not self._stop.is_set():
             try:
                 for migration in migrate(self._store):
                     log.info("applied migration %d %s", migration.version, migration.name)
+                if broken := self._detached_parts():
+                    log.error("%s", _set_aside(broken))
                 self._migrated.set()
             except Exception as error:
                 log.warning("the schema could not be brought up to date: %s", error)
@@ -230,6 +236,13 @@ class Collector:
                 found[name, lane.key.topic, lane.key.number] = max(line.ends.get(lane.key, lane.start) - lane.start, 0)
         return found
 
+    def _detached_parts(self) -> int | None:
+        try:
+            return self._store.detached_parts()
+        except Exception as error:
+            log.debug("no count of parts set aside: %s", error)
+            return None
+
     def _ledger_sums(self) -> Mapping[str, int]:
         plain = ", ".join(f"sum({account})" for account in ACCOUNTS[:-1])
         statement = f"SELECT {plain}, sum(arraySum(mapValues(rejected))) FROM {self._store.database}.ledger"
@@ -263,6 +276,10 @@ class Collector:
         for path in ("/metrics", "/prometheus"):
             router.add_api_route(path, metrics, include_in_schema=False, response_model=None)
         return router
+
+
+def _set_aside(parts: int) -> str:
+    return f"{parts} parts were set aside as broken, their rows are missing: see system.detached_parts"
 
 
 def create_topics(

@@ -13,13 +13,14 @@ from typing import Final
 from hopline_collector.store.clickhouse import ClickHouse
 
 ROW_TABLES: Final = (
-    *("spans", "spans_by_service", "traces_by_uid", "traces", "links_to", "closed_traces", "stats_10s", "reports"),
+    *("spans", "spans_by_service", "traces_by_uid", "traces", "links_to", "closed_traces", "thinned", "stats_10s"),
+    "reports",
 )
 """Kept as long as the rows themselves."""
 
 FIGURE_TABLES: Final = (
     *("stats_1m", "stats_1h", "stats_instance_1m", "edges_1m", "edges_1h", "error_groups", "operations", "instances"),
-    *("tag_values", "call_buckets", "paired_edges", "paired_buckets", "ledger", "replays"),
+    *("tag_values", "call_buckets", "paired_edges", "paired_buckets", "ledger", "replays", "thinnings"),
 )
 """Kept as long as the figures."""
 
