@@ -115,7 +115,7 @@ def _address(loaded: Loaded, name: str) -> Address:
 
 
 def _serve(role: Role, loaded: Loaded) -> None:
-    from hopline_collector.store.errors import StoreError
+    from hopline_collector.store.errors import StoreError, StoreHeldError
     from hopline_deploy.compose import compose
 
     settings = loaded.settings
@@ -133,10 +133,10 @@ def _serve(role: Role, loaded: Loaded) -> None:
         fail(error)
     try:
         application = compose(role, settings)
+    except (StoreHeldError, TokenError) as error:
+        fail(error)
     except StoreError as error:
         fail(error, 1)
-    except TokenError as error:
-        fail(error)
     typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]))
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
     serve(application, sockets, shutdown_s=settings.shutdown_s, tls=tls)

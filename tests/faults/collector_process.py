@@ -1,7 +1,9 @@
 """A collector as a process of its own, to be killed: ``python collector_process.py SETTINGS_AS_JSON``.
 
 Settings: ``path`` or ``url`` of the store, ``journal`` (folder), ``kafka`` (address),
-``topics`` (topic -> format), ``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``.
+``topics`` (topic -> format), ``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``,
+``free_disk_bytes``. Beside the collector's routes ``/slow`` is a query that runs until it is stopped, and
+``/running`` tells how many of it do.
 """
 
 import json
@@ -24,7 +26,12 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     store = ClickHouse(
-        StoreSettings(path=wanted.get("path", ""), url=wanted.get("url", ""), fsync=wanted.get("fsync", False))
+        StoreSettings(
+            path=wanted.get("path", ""),
+            url=wanted.get("url", ""),
+            fsync=wanted.get("fsync", False),
+            free_disk_bytes=wanted.get("free_disk_bytes", 1_000_000_000),
+        )
     )
     settings = CollectorSettings(
         journal=Path(wanted["journal"]) if wanted.get("journal") else None,
@@ -39,6 +46,18 @@ def main() -> None:
     collector = Collector(store, settings)
     app = FastAPI()
     app.include_router(collector.router)
+
+    @app.get("/slow")
+    def slow() -> None:
+        with store.reader() as handle:
+            handle.query("SELECT count() FROM numbers(1000000000000) WHERE cityHash64(number) = 7")
+
+    @app.get("/running")
+    def running() -> int:
+        with store.reader() as handle:
+            found = handle.query("SELECT count() FROM system.processes WHERE query LIKE 'SELECT count() FROM numbers%'")
+        return int(found.result_rows[0][0])
+
     server = uvicorn.Server(
         uvicorn.Config(app, port=wanted["port"], log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     )

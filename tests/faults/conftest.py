@@ -6,6 +6,9 @@ import pytest
 
 from support.killing import Rig
 from support.process import Children
+from support.small_disk import small_disk
+
+__all__ = ["rig", "small_disk"]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import random
 import threading
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -13,22 +12,12 @@ import pytest
 from hopline_deploy.broker import Broker
 from support.engine import Front
 from support.kafka import create_topic
-from support.killing import ROWS, Killable, Rig
+from support.killing import ROWS, Killable, Rig, post
 from support.waiting import wait_until
 
 KILLS = 50 if os.environ.get("HOPLINE_TEST_FULL") else 10
 
 Topic = Callable[..., str]
-
-
-def post(collector: Killable, body: bytes) -> bool:
-    """Post under a batch id that a repetition after a death shares; whether it was accepted."""
-    headers = {"content-type": "application/msgpack", "hopline-batch-id": sha256(body).hexdigest()}
-    try:
-        answer = httpx.post(f"{collector.url}/api/v1/spans", content=body, headers=headers, timeout=5.0)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == 202
 
 
 def kill_again_and_again(collector: Killable, seed: int) -> None:

@@ -1,0 +1,124 @@
+"""The embedded store in trouble: no space, no space for temporary files, a second owner, a broken part, the end."""
+
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from support.hopline_process import Server
+from support.killing import ROWS, Killable, Rig, post
+from support.process import Children
+from support.small_disk import SmallDisk
+from support.waiting import wait_until
+
+Mount = Callable[[Path, int], SmallDisk]
+
+
+def outlive_a_full_disk(rig: Rig, collector: Killable, disk: SmallDisk) -> None:
+    """Fill the disk under load, wait until health says so, take posts meanwhile, free it, and have all stored."""
+    running = rig.load(lambda body: post(collector, body))
+    collector.wait_for_rows(10 * ROWS)
+    disk.fill()
+    wait_until(lambda: "space" in str(collector.troubles()), 60, what="health that names the disk")
+    before = len(running.acknowledged)
+    wait_until(lambda: len(running.acknowledged) > before + 30, 60, what="load while the disk is full")
+    disk.free()
+    running.stop()
+    collector.wait_for_rows(len(running.acknowledged) * ROWS)
+    wait_until(lambda: not collector.troubles(), 20, what="health without troubles")
+    assert collector.gauge("hopline_ledger_imbalance") == 0
+    assert collector.stop() == 0
+    rig.check(Path(collector.settings["path"]), running.acknowledged)
+
+
+@pytest.mark.parametrize("kept_free", [0, 8_000_000], ids=["to the last byte", "with a reserve"])
+def test_a_full_disk_loses_and_doubles_nothing(rig: Rig, small_disk: Mount, tmp_path: Path, kept_free: int) -> None:
+    """R1, C2: with the disk full nothing is torn or lost, health says why, and it goes on by itself."""
+    disk = small_disk(tmp_path / "disk", 64)
+    # With room for temporary files it is the engine that runs into the end of the disk.
+    small_disk(disk.folder / "store" / "hopline-tmp", 8)
+    collector = rig.collector(
+        path=str(disk.folder / "store"), journal=str(tmp_path / "journal"), free_disk_bytes=kept_free
+    )
+    collector.start()
+    outlive_a_full_disk(rig, collector, disk)
+
+
+def test_a_full_temporary_folder_loses_and_doubles_nothing(rig: Rig, small_disk: Mount, tmp_path: Path) -> None:
+    """R1: each insert goes through a temporary file; without room for it nothing is stored, and nothing lost."""
+    disk = small_disk(tmp_path / "store" / "hopline-tmp", 8)
+    collector = rig.collector(path=str(tmp_path / "store"), journal=str(tmp_path / "journal"))
+    collector.start()
+    outlive_a_full_disk(rig, collector, disk)
+
+
+def test_a_second_process_is_told_who_holds_the_data(
+    hopline_up: Callable[..., Server], children: Children, tmp_path: Path
+) -> None:
+    """R1: `hopline up` on data that another process has open ends with 2 and names that process."""
+    first = hopline_up("--data", str(tmp_path / "data"))
+    second = children.python("-m", "hopline_deploy", "up", "--port", "0", "--data", str(tmp_path / "data"))
+    assert second.wait(60.0) == 2
+    assert f"already open by process {first.child.pid}" in second.output
+    assert "Traceback" not in second.output
+    assert httpx.get(f"{first.url}/health/ready", timeout=10.0).status_code == 200
+    assert first.child.stop() == 0
+
+
+def folder_of(store: Path, table: str) -> Path:
+    """Where the engine keeps the parts of a table."""
+    (definition,) = store.glob(f"store/*/*/{table}.sql")
+    found = re.search(r"UUID '([0-9a-f-]+)'", definition.read_text())
+    assert found is not None
+    return store / "store" / found[1][:3] / found[1]
+
+
+def test_a_truncated_part_is_told_at_start(rig: Rig, tmp_path: Path) -> None:
+    """R1: the engine sets a broken part aside in silence; log, health and metrics say that rows are missing."""
+    store = tmp_path / "store"
+    collector = rig.collector(path=str(store), journal=str(tmp_path / "journal"))
+    collector.start()
+    running = rig.load(lambda body: post(collector, body))
+    collector.wait_for_rows(5 * ROWS)
+    running.stop()
+    collector.wait_for_rows(len(running.acknowledged) * ROWS)
+    assert collector.gauge("hopline_detached_parts") == 0
+    assert collector.stop() == 0
+
+    broken = next(folder_of(store, "spans").glob("*/data.bin"))
+    broken.write_bytes(broken.read_bytes()[:10])
+
+    collector.start()
+    wait_until(lambda: "detached_parts" in collector.troubles(), 30, what="health that names the part")
+    assert collector.gauge("hopline_detached_parts") == 1
+    assert collector.process is not None
+    assert "set aside as broken" in collector.process.output
+    # The rest of the store is served and written to.
+    assert httpx.get(f"{collector.url}/health/ready", timeout=10.0).status_code == 200
+    assert collector.gauge("hopline_ledger_imbalance") == 0
+    assert collector.stop() == 0
+
+
+def test_sigterm_in_the_middle_of_a_query(rig: Rig, tmp_path: Path) -> None:
+    """R1, R6: a query that would run for long is ended, and the process with it: in under 10 s, with 0."""
+    collector = rig.collector(path=str(tmp_path / "store"), journal=str(tmp_path / "journal"))
+    collector.start()
+    running = rig.load(lambda body: post(collector, body))
+    collector.wait_for_rows(5 * ROWS)
+    running.stop()
+
+    def ask() -> None:
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"{collector.url}/slow", timeout=30.0).raise_for_status()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: httpx.get(f"{collector.url}/running", timeout=10.0).json() == 1, 20, what="the query")
+    assert collector.gauge("hopline_ledger_imbalance") == 0
+    assert collector.process is not None
+    assert collector.process.stop(10.0) == 0
+    thread.join()
+    rig.check(tmp_path / "store", running.acknowledged)
