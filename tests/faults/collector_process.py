@@ -1,9 +1,9 @@
 """A collector as a process of its own, to be killed: ``python collector_process.py SETTINGS_AS_JSON``.
 
-Settings: ``path`` or ``url`` of the store, ``journal`` (folder), ``kafka`` (address),
-``topics`` (topic -> format), ``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``,
-``free_disk_bytes``. Beside the collector's routes ``/slow`` is a query that runs until it is stopped, and
-``/running`` tells how many of it do.
+Settings: ``path`` or ``url`` of the store, ``journal`` (folder), ``kafka`` (address), ``topics`` (topic -> format),
+``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``, ``free_disk_bytes``, ``die_at`` (a step of
+`dying`). Beside the collector's routes ``/slow`` is a query that runs until it is stopped, and ``/running`` tells
+how many of it do.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from dying import die_at
 from fastapi import FastAPI
 
 from hopline_collector.consumer import HandOverSettings
@@ -23,6 +24,8 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 
 def main() -> None:
     wanted = json.loads(sys.argv[1])
+    if wanted.get("die_at"):
+        die_at(wanted["die_at"])
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     store = ClickHouse(
@@ -40,7 +43,9 @@ def main() -> None:
         group=wanted.get("group", "hopline"),
         instance=wanted.get("instance", ""),
         hand_over=HandOverSettings(
-            block_rows=wanted.get("block_rows", 20_000), block_seconds=wanted.get("block_seconds", 1.0)
+            block_rows=wanted.get("block_rows", 20_000),
+            block_seconds=wanted.get("block_seconds", 1.0),
+            collector=str(wanted["port"]),
         ),
     )
     collector = Collector(store, settings)

@@ -17,6 +17,9 @@ from support.waiting import wait_until
 
 KILLS = 50 if os.environ.get("HOPLINE_TEST_FULL") else 10
 
+# kafka-python leaves the sockets of refused connections to the garbage collector, which warns.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 Topic = Callable[..., str]
 
 
@@ -58,7 +61,7 @@ def test_kills_on_the_journal_lose_and_double_nothing(rig: Rig, tmp_path: Path) 
     rig.check(tmp_path / "store", running.acknowledged)
 
 
-def test_a_broker_that_dies_and_comes_back(rig: Rig, own_broker: Broker, tmp_path: Path) -> None:
+def test_a_broker_that_dies_and_comes_back(own_broker: Broker, rig: Rig, tmp_path: Path) -> None:
     """C1, S7: the broker is killed under load and restarted; the collector goes on by itself."""
     create_topic(own_broker, "spans-here")
     collector = rig.collector(path=str(tmp_path / "store"), kafka=own_broker.address, topics={"spans-here": "native"})

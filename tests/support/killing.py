@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -43,6 +44,11 @@ class Killable:
     def start(self) -> None:
         self.process = self._children.python(str(SCRIPT), json.dumps(self.settings))
         self.process.wait_for_url(f"{self.url}/health/live", 60.0)
+
+    def die_at(self, step: str) -> None:
+        """Start it, and wait for its death at that step of the hand-over (tests/faults/dying.py)."""
+        self.process = self._children.python(str(SCRIPT), json.dumps({**self.settings, "die_at": step}))
+        assert self.process.wait(60.0) == -signal.SIGKILL, self.process.output[-3000:]
 
     def kill9(self) -> None:
         assert self.process is not None
