@@ -102,6 +102,15 @@ def test_object_rows_are_grouped_by_process() -> None:
     ]
 
 
+def test_a_row_that_names_no_service_is_refused() -> None:
+    """C4: the refusal names the field; the row's process may give it instead."""
+    nameless = {key: value for key, value in ROW.items() if key != "service"}
+    (bad,) = objects(nameless).refused
+    assert (bad.index, bad.reason, "`service`" in bad.detail) == (0, "malformed_row", True)
+    (batch,) = native.decode(msgspec.json.encode({"process": {"service": "orders"}, "rows": [nameless]})).batches
+    assert batch.process["service"] == "orders"
+
+
 def test_msgpack_of_the_same_structure_is_understood() -> None:
     """C4: rows as objects may come as MessagePack, as a list or in an envelope."""
     for body in ([ROW], {"rows": [ROW], "process": {"zone": "z9"}}):
@@ -144,7 +153,7 @@ def test_what_is_no_trace_id_is_refused(bad: str) -> None:
 def test_lone_surrogates_are_mended_not_refused() -> None:
     """C5: half of a surrogate pair costs one character, not the body."""
     body = (
-        b'[{"trace_id":"aa","id":"1","kind":"server","name":"x\\ud800y","start_us":1},'
+        b'[{"trace_id":"aa","id":"1","kind":"server","service":"a","name":"x\\ud800y","start_us":1},'
         + json.dumps(ROW).encode()
         + b"]"
     )

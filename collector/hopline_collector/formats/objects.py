@@ -84,6 +84,8 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
         try:
             row = _object_row(raw, parse)
             wire = wire_row(row)
+            if row.service is None and "service" not in process:
+                raise ValueError("Object missing required field `service`")
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, RecursionError) as error:
             decoded.refused.append(Refused(index, "malformed_row", str(error)[:500], _alone(process, raw, parse)))
             continue
