@@ -139,7 +139,14 @@ def _print_settings(loaded: Loaded, *, as_json: bool) -> None:
         typer.echo(to_json({name: {"value": value, "origin": origin} for name, value, origin in rows}, indent=2))
         return
     for name, value, origin in rows:
-        typer.echo(f"{name:<14} {value!s:<32} {origin}")
+        typer.echo(f"{name:<16} {_plain(value):<32} {origin}")
+
+
+def _plain(value: object) -> str:
+    """As it would be written in an environment variable."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "" if value is None else str(value)
 
 
 def _hidden(name: str, value: object) -> object:

@@ -16,9 +16,11 @@ from starlette.types import ASGIApp
 from hopline import __version__
 from hopline_collector.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
+from hopline_collector.rules import ALL
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
 from hopline_collector.store.retention import RetentionSettings
+from hopline_collector.store.thinning import ThinningSettings
 from hopline_deploy import access
 from hopline_deploy.access import AccessMiddleware
 from hopline_deploy.base_path import BasePathMiddleware
@@ -76,7 +78,7 @@ def gather(role: Role, settings: Settings) -> Parts:
     if role == "query":
         parts.routers.append(_health(store))
     else:
-        collector = Collector(store, _collector_settings(role, settings))
+        collector = Collector(store, collector_settings(role, settings))
         parts.routers.append(collector.router)
         parts.starts.append(collector.start)
         parts.ends.append(lambda: collector.stop(settings.shutdown_s))
@@ -118,7 +120,18 @@ def retention(settings: Settings) -> RetentionSettings:
     return RetentionSettings(settings.span_days, settings.figure_days, settings.dead_letter_days)
 
 
-def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
+def thinning(settings: Settings) -> ThinningSettings:
+    """Which traces of older days stay, by the settings."""
+    return ThinningSettings(
+        days=settings.thinning_days,
+        slow_us=round(settings.thinning_slow_s * 1_000_000),
+        share=round(settings.thinning_share * ALL),
+        uids=settings.thinning_uids,
+    )
+
+
+def collector_settings(role: Role, settings: Settings) -> CollectorSettings:
+    """What the collector of this process reads, keeps and drops, by the settings."""
     # With a broker, a collector of its own puts what is posted into Kafka too; alone it keeps a journal.
     journal = None if role == "collector" and settings.kafka else Path(settings.data).absolute() / _JOURNAL_FOLDER
     member = settings.collector_id or f"{socket.gethostname()}:{settings.data}"
@@ -132,7 +145,9 @@ def _collector_settings(role: Role, settings: Settings) -> CollectorSettings:
         fsync=settings.fsync,
         require_kafka=role == "collector" and bool(settings.kafka),
         watchdog_seconds=settings.watchdog_s,
+        keep=settings.keep,
         retention=retention(settings),
+        thinning=thinning(settings),
         hand_over=HandOverSettings(collector=member),
     )
 

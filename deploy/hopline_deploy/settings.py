@@ -17,6 +17,12 @@ from hopline_deploy.access import is_loopback
 
 PREFIX: Final = "HOPLINE_"
 
+_THINNING_DAYS_LEAST: Final = 8
+"""As `hopline_collector.store.thinning.DAYS_LEAST`, whose import would slow down every verb."""
+
+_SLOW_MOST_S: Final = 7 * 86_400
+"""No trace lasts longer: rows may arrive 7 days late."""
+
 Role = Literal["up", "collector", "query"]
 """What a server process is: everything, or one half."""
 
@@ -54,6 +60,15 @@ class Settings:
     span_days: int = _setting(7, "Days that traces are kept")
     figure_days: int = _setting(90, "Days that figures, map and ledger are kept")
     dead_letter_days: int = _setting(14, "Days that dead letters are kept")
+    keep: float | None = _setting(
+        None, "Share of traces the collector keeps, 0 to 1; set when it starts; empty = unchanged"
+    )
+    thinning_days: int = _setting(
+        0, "Older days keep chosen whole traces only; 0 = off, else 8 or more and below span_days"
+    )
+    thinning_slow_s: float = _setting(1.0, "Traces that took so long stay when their day is thinned, in seconds")
+    thinning_share: float = _setting(0.01, "Share of the other traces that stays when their day is thinned, 0 to 1")
+    thinning_uids: tuple[str, ...] = _setting((), "Users whose traces all stay: a,b (in the file also a list)")
     watchdog_s: float = _setting(120.0, "Something waits and nothing moves for so long: dump stacks and exit")
     log_link: str = _setting("", "Address of the log store with {trace_id}, {span_id}, {start_us}, {end_us}")
     log_level: str = _setting("info", "debug, info, warning or error")
@@ -69,6 +84,7 @@ class Settings:
         for name in ("partitions", "span_days", "figure_days", "dead_letter_days"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: use 1 or more")
+        self._check_thinning()
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingsError("tls_cert and tls_key belong together")
         if not (is_loopback(self.listen_host) or self.tokens or self.behind_proxy):
@@ -78,6 +94,27 @@ class Settings:
             )
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
             raise SettingsError(f"base_path is {self.base_path!r}: begin with / and do not end with it")
+
+    def _check_thinning(self) -> None:
+        for name in ("keep", "thinning_share"):
+            share = getattr(self, name)
+            if share is not None and not 0.0 <= share <= 1.0:
+                raise SettingsError(f"{name} is {share}: use 0 to 1")
+        if not 0.0 <= self.thinning_slow_s <= _SLOW_MOST_S:
+            raise SettingsError(f"thinning_slow_s is {self.thinning_slow_s}: use 0 to {_SLOW_MOST_S}")
+        if not self.thinning_days:
+            return
+        if self.thinning_days < _THINNING_DAYS_LEAST:
+            raise SettingsError(
+                f"thinning_days is {self.thinning_days}: use 0 (never) or {_THINNING_DAYS_LEAST} and more"
+            )
+        if self.cluster:
+            raise SettingsError("thinning_days: not on a cluster yet, leave it at 0")
+        if self.thinning_days >= self.span_days:
+            raise SettingsError(
+                f"thinning_days is {self.thinning_days}: use less than span_days ({self.span_days}), "
+                "after which no trace is left to thin"
+            )
 
     def kafka_client_options(self) -> dict[str, str]:
         """`kafka_options` as keyword arguments of kafka-python."""
@@ -140,7 +177,12 @@ def _read(file: Path | None) -> dict[str, Any]:
 
 
 def _parse(default: object, value: object) -> Any:
-    """`value` as the type of `default`; text is parsed."""
+    """`value` as the type of `default`; text is parsed. Default None: a number, or nothing."""
+    if default is None:
+        return float(str(value)) if str(value).strip() else None
+    if isinstance(default, tuple):
+        words = value if isinstance(value, list) else str(value).split(",")
+        return tuple(word for word in (str(word).strip() for word in words) if word)
     if isinstance(default, bool):
         if isinstance(value, bool):
             return value

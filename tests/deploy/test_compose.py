@@ -3,14 +3,16 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from hopline_deploy.compose import compose, gather
-from hopline_deploy.settings import Role, Settings
+from hopline_collector.store.thinning import DAYS_LEAST, ThinningSettings
+from hopline_deploy.compose import collector_settings, compose, gather
+from hopline_deploy.settings import Role, Settings, SettingsError
 
 COLLECTOR = [("POST", "/api/v1/spans"), ("GET", "/health/ready"), ("GET", "/metrics")]
 QUERY = [
@@ -24,7 +26,7 @@ QUERY = [
 EXPECTED = {"collector": COLLECTOR, "query": QUERY, "up": COLLECTOR + QUERY}
 
 
-def chosen(folder: Path, **settings: str) -> Settings:
+def chosen(folder: Path, **settings: Any) -> Settings:
     # A store by URL connects on first use, so nothing is opened here.
     return Settings(data=str(folder), clickhouse="http://127.0.0.1:9", **settings)
 
@@ -83,3 +85,20 @@ def test_a_base_path_with_tokens(tmp_path: Path) -> None:
     assert get(app, "/tracing/health/live").status_code == 200
     assert get(app, "/health/live").status_code == 200
     assert get(app, "/tracing/openapi.json").status_code == 401
+
+
+def test_what_is_kept_reaches_the_collector(tmp_path: Path) -> None:
+    """C6, C7: the settings speak of shares and seconds, the collector of parts per million and microseconds."""
+    plain = collector_settings("up", chosen(tmp_path))
+    assert (plain.keep, plain.thinning) == (None, ThinningSettings())
+    rules = {"thinning_days": 10, "thinning_slow_s": 0.5, "thinning_share": 0.25, "thinning_uids": ("u-1",)}
+    told = collector_settings("collector", chosen(tmp_path, keep=0.1, span_days=30, **rules))
+    assert (told.keep, told.retention.span_days) == (0.1, 30)
+    assert told.thinning == ThinningSettings(days=10, slow_us=500_000, share=250_000, uids=("u-1",))
+
+
+def test_the_least_age_is_the_collectors(tmp_path: Path) -> None:
+    """C7: the table of settings names the age without importing the store; both are the same."""
+    assert chosen(tmp_path, thinning_days=DAYS_LEAST, span_days=30).thinning_days == DAYS_LEAST
+    with pytest.raises(SettingsError, match=f"{DAYS_LEAST} and more"):
+        chosen(tmp_path, thinning_days=DAYS_LEAST - 1, span_days=30)

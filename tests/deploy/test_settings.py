@@ -40,12 +40,38 @@ def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
         ({"HOPLINE_BASE_PATH": "tracing/"}, "begin with /"),
         ({"HOPLINE_LOG_LEVEL": "loud"}, "use debug"),
         ({"HOPLINE_PARTITIONS": "0"}, "use 1 or more"),
+        ({"HOPLINE_KEEP": "1.5"}, "keep is 1.5: use 0 to 1"),
+        ({"HOPLINE_KEEP": "nan"}, "keep is nan: use 0 to 1"),
+        ({"HOPLINE_KEEP": "half"}, "environment: keep"),
+        ({"HOPLINE_THINNING_SHARE": "-0.1"}, "use 0 to 1"),
+        ({"HOPLINE_THINNING_SLOW_S": "inf"}, "use 0 to 604800"),
+        ({"HOPLINE_THINNING_DAYS": "7", "HOPLINE_SPAN_DAYS": "30"}, "8 and more"),
+        ({"HOPLINE_THINNING_DAYS": "8", "HOPLINE_SPAN_DAYS": "8"}, "less than span_days"),
+        ({"HOPLINE_THINNING_DAYS": "8", "HOPLINE_SPAN_DAYS": "30", "HOPLINE_CLUSTER": "c"}, "not on a cluster"),
     ],
 )
 def test_a_bad_value_is_named(environ: dict[str, str], says: str) -> None:
     """O2: a value out of range says which setting it is and what it may be."""
     with pytest.raises(SettingsError, match=says):
         load({}, environ)
+
+
+def test_an_empty_share_leaves_the_rate_as_it_is(tmp_path: Path) -> None:
+    """C6: 0 keeps nothing and 1 everything, so neither can stand for unchanged; empty does."""
+    file = tmp_path / "hopline.toml"
+    file.write_text('keep = ""\n')
+    assert load({}, {}).settings.keep is load({}, {"HOPLINE_KEEP": ""}, file).settings.keep is None
+    file.write_text("keep = 0\n")
+    assert load({}, {}, file).settings.keep == 0.0
+    assert load({}, {"HOPLINE_KEEP": "0.25"}, file).settings.keep == 0.25
+
+
+def test_users_by_name(tmp_path: Path) -> None:
+    """C7: users as a list in the file, with commas in their ids if need be, or with commas between them."""
+    file = tmp_path / "hopline.toml"
+    file.write_text('thinning_uids = ["u,1", "u-2"]\n')
+    assert load({}, {}, file).settings.thinning_uids == ("u,1", "u-2")
+    assert load({}, {"HOPLINE_THINNING_UIDS": "u-1, u-2,"}, file).settings.thinning_uids == ("u-1", "u-2")
 
 
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
@@ -75,6 +101,7 @@ def test_config_shows_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOPLINE_CLICKHOUSE", "http://me:secret@store:8123")
     monkeypatch.setenv("HOPLINE_KAFKA_OPTIONS", "sasl_mechanism=PLAIN,sasl_plain_password=secret,client_id=x")
     monkeypatch.setenv("HOPLINE_PORT", "9500")
+    monkeypatch.setenv("HOPLINE_THINNING_UIDS", "a, b")
     answer = CliRunner().invoke(app, ["config"])
     assert answer.exit_code == 0
     assert "secret" not in answer.output
@@ -85,6 +112,9 @@ def test_config_shows_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
         "9500",
         "environment",
     ]
+    lines = [line.split() for line in answer.output.splitlines()]
+    assert ["keep", "default"] in lines
+    assert ["thinning_uids", "a,b", "environment"] in lines
     as_json = CliRunner().invoke(app, ["config", "--json"])
     assert "secret" not in as_json.output
     assert '"origin": "environment"' in as_json.output
