@@ -33,10 +33,10 @@ function flags(plot, marks, tone) {
 
 /**
  * @param {HTMLElement} place
- * @param {{times: number[], lines: {label: string, values: (number|null)[], tone: string, area?: boolean}[], format: (value: number|null) => string, zone: string, label: string, marks?: {at: number, text: string}[], onZoom: (from: number, to: number) => void}} options
- * times are seconds.
+ * @param {{times: number[], lines: {label: string, values: (number|null)[], tone: string, area?: boolean}[], format: (value: number|null) => string, least: number, zone: string, label: string, marks?: {at: number, text: string}[], onZoom: (from: number, to: number) => void}} options
+ * times are seconds; the axis reaches up to `least` even when every value is smaller.
  */
-export function chart(place, { times, lines, format, zone, label, marks = [], onZoom }) {
+export function chart(place, { times, lines, format, least, zone, label, marks = [], onZoom }) {
   const ink = colours(["muted", "line", ...lines.map((line) => line.tone)]);
   const axis = { stroke: ink.muted, grid: { stroke: ink.line, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   const stamp = (seconds) => moment(Math.round(seconds * 1e6), "stamp", zone);
@@ -45,7 +45,7 @@ export function chart(place, { times, lines, format, zone, label, marks = [], on
     height: HEIGHT,
     cursor: { sync: { key: "service" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     legend: { live: true },
-    scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, 1e-9)] } },
+    scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, least)] } },
     tzDate: (seconds) => (zone === "local" ? new Date(seconds * 1000) : globalThis.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC")),
     axes: [{ ...axis, size: 34, gap: 8, values: (_plot, ticks) => ticks.map((s) => stamp(s).slice(11, 16)) }, { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) }],
     series: [

@@ -11,9 +11,9 @@ const zone = document.documentElement.dataset.zone;
 const data = (id) => JSON.parse(document.getElementById(id).textContent);
 
 const CHARTS = {
-  latency: { format: duration, lines: [["p50", "p50_us", "svc-0"], ["p95", "p95_us", "svc-13"], ["p99", "p99_us", "svc-7"], ["p99.9", "p999_us", "error"]] },
-  rate: { format: (value) => `${rate(value)}`, lines: [[t("chart.qps"), "qps", "accent"]], area: true },
-  errors: { format: share, lines: [[t("chart.errors"), "error_rate", "error"]], area: true },
+  latency: { format: duration, least: 1000, lines: [["p50", "p50_us", "svc-0"], ["p95", "p95_us", "svc-13"], ["p99", "p99_us", "svc-7"], ["p99.9", "p999_us", "error"]] },
+  rate: { format: (value) => `${rate(value)}`, least: 0.1, lines: [[t("chart.qps"), "qps", "accent"]], area: true },
+  errors: { format: share, least: 0.01, lines: [[t("chart.errors"), "error_rate", "error"]], area: true },
 };
 
 function onZoom(from, to) {
@@ -23,11 +23,12 @@ function onZoom(from, to) {
 function draw() {
   const figures = data("chart");
   const drawn = {};
-  for (const [name, { format, lines, area = false }] of Object.entries(CHARTS)) {
+  for (const [name, { format, least, lines, area = false }] of Object.entries(CHARTS)) {
     drawn[name] = chart(document.getElementById(`chart-${name}`), {
       times: figures.times,
       lines: lines.map(([label, key, tone]) => ({ label, values: figures[key], tone, area })),
       format,
+      least,
       zone,
       label: t("chart.time"),
       marks: figures.versions.map(({ version, first_seen_us: us }) => ({ at: us / 1e6, text: version })),
