@@ -25,8 +25,8 @@ SCOPES: Final = ("write", "read", "admin")
 _OPEN: Final = ("/health/live", "/health/ready", "/health")
 """What a load balancer asks without a token; the answers hold nothing that is stored."""
 
-_ADMIN: Final = ("/api/v1/dead",)
-"""Below these, reading too needs the scope ``admin``: raw bytes that no mask has seen."""
+_ADMIN: Final = ("/api/v1/dead", "/api/v1/retention/run")
+"""Below these, every method needs the scope ``admin``: raw bytes that no mask has seen, and deleting."""
 
 
 class TokenError(ValueError):

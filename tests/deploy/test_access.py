@@ -53,10 +53,8 @@ def client(tokens: dict[str, str], tmp_path: Path) -> Client:
     def here(_: object) -> PlainTextResponse:
         return PlainTextResponse("in")
 
-    routes = [
-        Route(path, here, methods=["GET", "POST"]) for path in ("/", "/health/live", "/api/v1/spans", "/api/v1/dead")
-    ]
-    inner = Starlette(routes=routes)
+    paths = ("/", "/health/live", "/api/v1/spans", "/api/v1/dead", "/api/v1/retention/run", "/api/v1/retention/plan")
+    inner = Starlette(routes=[Route(path, here, methods=["GET", "POST"]) for path in paths])
     return Client(AccessMiddleware(inner, load(tmp_path / "tokens")))
 
 
@@ -99,6 +97,15 @@ def test_dead_letters_are_for_administrators(client, tokens, scope: str, status:
     """R5: raw bytes may hold what no mask has seen."""
     answer = client.request("GET", "/api/v1/dead", headers={"Authorization": f"Bearer {tokens[scope]}"})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("scope", "status"), [("read", 403), ("write", 403), ("admin", 200)])
+def test_retention_is_run_by_administrators(client, tokens, scope: str, status: int) -> None:
+    """R5: a service's token sends spans and deletes none; what would go is open to readers."""
+    header = {"Authorization": f"Bearer {tokens[scope]}"}
+    assert client.request("POST", "/api/v1/retention/run", headers=header).status_code == status
+    plan = client.request("GET", "/api/v1/retention/plan", headers={"Authorization": f"Bearer {tokens['read']}"})
+    assert plan.status_code == 200
 
 
 def test_health_needs_no_token(client) -> None:
