@@ -139,7 +139,8 @@ def _serve(role: Role, loaded: Loaded) -> None:
         fail(error, 1)
     typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]))
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
-    serve(application, sockets, shutdown_s=settings.shutdown_s, tls=tls)
+    # Half for running requests: the blocks and queries that end after them need their share of the time.
+    serve(application, sockets, shutdown_s=settings.shutdown_s / 2, tls=tls)
 
 
 commands_store.add_to(app)

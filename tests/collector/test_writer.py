@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from hopline_collector.core import Block, Message, build_block
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.errors import StoreAwayError, StoreRefusedError
+from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
 from hopline_collector.store.memory import MemoryWriter
 from hopline_collector.store.migrate import current_version, migrate, migrations
-from hopline_collector.store.writer import ClickHouseWriter, SpanWriter
+from hopline_collector.store.writer import ClickHouseWriter, SpanWriter, translated
 from support.engine import Front
 from support.oracle import differences, rows_of
 from support.wire_rows import NOW, random_row, wire_message, wire_row
@@ -139,6 +140,13 @@ def test_a_store_that_went_away_is_told_apart(own_clickhouse: Front) -> None:
     writer.write(block, "b")
     assert counter(store)("spans") == 2
     store.close()
+
+
+def test_a_disk_that_ends_inside_a_write_is_no_fault_of_the_block() -> None:
+    """C2: not every lack of space is noticed before writing; with it a partition waits, and never stops for good."""
+    text = "Code: 75. DB::ErrnoException: Cannot write to file: errno: 28, strerror: No space left on device"
+    assert type(translated(DatabaseError(text))) is StoreAwayError
+    assert type(translated(DatabaseError("Code: 49. DB::Exception: Logical error"))) is StoreError
 
 
 def test_migrations_apply_once(engine: ClickHouse) -> None:

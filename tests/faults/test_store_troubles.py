@@ -1,6 +1,7 @@
 """The embedded store in trouble: no space, no space for temporary files, a second owner, a broken part, the end."""
 
 import re
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -122,3 +123,14 @@ def test_sigterm_in_the_middle_of_a_query(rig: Rig, tmp_path: Path) -> None:
     assert collector.process.stop(10.0) == 0
     thread.join()
     rig.check(tmp_path / "store", running.acknowledged)
+
+
+def test_sigterm_beside_a_post_that_never_ends(hopline_up: Callable[..., Server]) -> None:
+    """R6: a sender that is slow on purpose does not hold up the end: well under 10 s, with 0."""
+    server = hopline_up()
+    head = "POST /api/v1/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n["
+    with socket.create_connection((httpx.URL(server.url).host, httpx.URL(server.url).port or 0)) as sender:
+        sender.sendall(head.encode())
+        # Answered on another connection: by then the half post has been read.
+        server.get("services")
+        assert server.child.stop(8.0) == 0

@@ -133,7 +133,8 @@ def translated(error: Exception) -> StoreError:
     code = getattr(error, "code", None)
     if code == _TOO_MANY:
         return StoreRefusedError(text) if "partitions" in text else StoreAwayError(text)
-    if code in _AWAY_CODES:
+    # The engine reserves space before it writes, but a neighbour on the same disk may take it in between.
+    if code in _AWAY_CODES or "No space left on device" in text:
         return StoreAwayError(text)
     if isinstance(error, OperationalError) or (isinstance(error, OSError) and not isinstance(error, UnicodeError)):
         space = " (no space left for temporary files)" if getattr(error, "errno", 0) == errno.ENOSPC else ""
