@@ -74,12 +74,23 @@ def test_zipkin_endpoints(row):
             instance="10.0.0.1:80",
             host="10.0.0.1",
             peer="mysql",
+            peer_kind="db",
             attrs={"network.peer.address": "::1", "network.peer.port": "3306"},
         )
     )
     assert theirs["localEndpoint"] == {"serviceName": "a", "ipv4": "10.0.0.1", "port": 80}
     assert theirs["remoteEndpoint"] == {"serviceName": "mysql", "ipv6": "::1", "port": 3306}
     assert "tags" not in theirs
+
+
+def test_zipkin_names_no_far_end_that_was_only_an_address(row):
+    """Q7: without a kind the peer was read from tags, so it is no remote service; a told address and a caller stay."""
+    unnamed = {"kind": "client", "peer": "h125:8080"}
+    assert "remoteEndpoint" not in zipkin_span(row("0.1", "a", None, **unnamed))
+    addressed = zipkin_span(row("0.1", "a", None, **unnamed, attrs={"network.peer.address": "10.0.0.2"}))
+    assert addressed["remoteEndpoint"] == {"ipv4": "10.0.0.2"}
+    server = zipkin_span(row("0.1", "a", None, "server", caller_service="B"))
+    assert server["remoteEndpoint"] == {"serviceName": "b"}
 
 
 def test_otlp(export):

@@ -89,7 +89,9 @@ def _local(row: Row) -> dict[str, Any]:
 
 def _remote(row: Row, attrs: dict[str, str]) -> dict[str, Any]:
     address, port = FACTS.get(row.kind, OTHER_FACTS)
-    far = row.caller_service if row.kind == "server" else row.peer
+    # A peer without a kind is an address that was read from tags: no name that the tracer gave to the far end.
+    named = row.peer if row.peer_kind else ""
+    far = row.caller_service if row.kind == "server" else named
     return endpoint(far, attrs.pop(address, ""), attrs.pop(port, ""))
 
 
