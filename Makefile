@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-faults fuzz soak bench-client bench-ingest bench-query bench-ui lock docs python parts
+.PHONY: help setup demo test lint test-faults fuzz soak bench-client bench-ingest bench-http bench-query bench-ui lock docs python parts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
@@ -43,6 +43,9 @@ bench-client: python ## what a span costs the caller, against a bare span and Op
 
 bench-ingest: setup ## from Kafka to stored, against a bare insert of the same blocks
 	@$(PY) tests/benchmarks/bench_ingest.py
+
+bench-http: python ## posts of other tracers (Zipkin, OTLP) to stored
+	@$(PY) tests/benchmarks/bench_http.py
 
 bench-query: python ## look-ups, search, figures and map over a filled store
 	@$(PY) tests/benchmarks/bench_query.py

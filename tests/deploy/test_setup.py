@@ -24,9 +24,20 @@ def test_lock_names_no_place(name: str) -> None:
 
 def test_every_target_has_a_line_of_help() -> None:
     """Section 8: `make help` lists each target with what it does."""
-    answer = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    listed = {line.split()[0]: line.split(maxsplit=1)[1] for line in answer.splitlines()}
+    listed = {line.split()[0]: line.split(maxsplit=1)[1] for line in make("help").splitlines()}
     assert set(TARGETS.split()) <= set(listed)
+
+
+@pytest.mark.parametrize("script", sorted(ROOT.glob("tests/benchmarks/bench_*.py")), ids=lambda p: p.stem)
+def test_every_benchmark_has_a_target(script: Path) -> None:
+    """Section 8: `make bench-x` runs tests/benchmarks/bench_x.py, and `make help` names it."""
+    target = script.stem.replace("_", "-")
+    assert f"tests/benchmarks/{script.name}" in make("--dry-run", target)
+    assert target in make("help").split()
+
+
+def make(*arguments: str) -> str:
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("script", sorted([*ROOT.glob("deploy/setup/*.sh"), ROOT / ".ci/run"]), ids=lambda p: p.name)
