@@ -3,7 +3,9 @@
 import os
 import signal
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from hopline_deploy.ports import free_ports
 from hopline_deploy.server import Address, PortTakenError, choose, listen, url
 from support import Children, wait_until
+from support.hopline_process import Server
 
 PROGRAM = """
 import sys, time
@@ -88,3 +91,20 @@ def test_both_ports_are_free_afterwards(children: Children) -> None:
         port = int(address.rpartition(":")[2])
         wait_until(lambda port=port: choose(Address("127.0.0.1", port, named=True)), what="a free port")
     assert free_ports(2)
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_users_are_in_no_log(hopline_up: Callable[..., Server], tmp_path: Path, level: str) -> None:
+    """Q3: addresses with a user's id leave no line, at the most talkative level either."""
+    config = tmp_path / "hopline.toml"
+    config.write_text(f'log_level = "{level}"\n')
+    server = hopline_up("--config", str(config))
+    uid = "u-81f3e0c7"
+    addresses = [
+        *(f"/users/{uid}", f"/go?text={uid}", f"/search?uid={uid}", f"/not-a-page/{uid}"),
+        *(f"/api/v1/users/{uid}/timeline", f"/api/v1/traces?uid={uid}", f"/api/v1/users/{uid}/timeline?from=never"),
+    ]
+    statuses = [httpx.get(server.url + address, timeout=15.0).status_code for address in addresses]
+    assert statuses == [200, 303, 200, 404, 200, 200, 400]
+    assert server.child.stop() == 0
+    assert uid not in server.child.output
