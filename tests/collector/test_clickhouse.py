@@ -169,6 +169,20 @@ def test_a_truncated_part_is_noticed(tmp_path: Path) -> None:
     assert "detached 0" not in run(OPEN, tmp_path)
 
 
+def test_parts_of_local_tables_are_counted(engine: ClickHouse) -> None:
+    """R1, O3: on a cluster the parts are in the database of the local tables."""
+    local = f"{engine.database}_local"
+    with engine.writer() as handle:
+        handle.command(f"CREATE DATABASE {local} ENGINE = Atomic")
+        try:
+            handle.command(f"CREATE TABLE {local}.spans (x UInt8) ENGINE = MergeTree ORDER BY x")
+            handle.command(f"INSERT INTO {local}.spans VALUES (1)")
+            handle.command(f"ALTER TABLE {local}.spans DETACH PARTITION tuple()")
+            assert engine.detached_parts() == 1
+        finally:
+            handle.command(f"DROP DATABASE {local}")
+
+
 def test_the_error_for_a_held_folder_names_a_way_out() -> None:
     """O2: one line of advice."""
     assert str(StoreHeldError("/data", 17)).startswith("/data is already open by process 17")

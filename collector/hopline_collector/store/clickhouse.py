@@ -117,7 +117,9 @@ class ClickHouse:
         """How many parts the engine set aside as broken; more than 0 means rows are missing."""
         with self.reader() as handle:
             found = handle.query(
-                "SELECT count() FROM system.detached_parts WHERE database = {database:String}",
+                # On a cluster the parts are those of the local tables beside the distributed ones.
+                "SELECT count() FROM system.detached_parts"
+                " WHERE database IN ({database:String}, concat({database:String}, '_local'))",
                 parameters={"database": self.database},
             )
         return int(found.result_rows[0][0])
