@@ -8,6 +8,7 @@ from starlette.responses import StreamingResponse
 
 import hopline
 from hopline import hooks
+from hopline.hooks import http_client
 from hopline.hooks.asgi import TraceMiddleware
 from hopline.testing import Recorder
 
@@ -95,6 +96,22 @@ def test_client_and_server_rows_of_one_call(recorder):
     assert client.attrs == {"url.full": "http://orders/api/v1/items/5"}
     assert answer.headers["hopline-trace-id"] == client.trace_id
     assert answer.headers["hopline-service"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer", "kind"),
+    [
+        ({"hopline-service": "stock"}, "stock", "service"),
+        ({}, "10.0.0.7:80", "external"),
+        ({"hopline-service": ""}, "10.0.0.7:80", "external"),
+    ],
+)
+def test_who_names_itself_is_a_service(recorder, headers: dict[str, str], peer: str, kind: str) -> None:
+    """I4: the answer's own name makes the far end a service; an address stays what it was taken for."""
+    with hopline.span("GET", kind="client", peer="10.0.0.7:80", peer_kind="external") as call:
+        http_client.answered(call, 200, headers)
+    row = recorder.one(kind="client")
+    assert (row.peer, row.peer_kind) == (peer, kind)
 
 
 def test_mounted_routes_keep_their_templates(recorder):

@@ -39,4 +39,4 @@ def answered(span: Span, status: int, headers: Mapping[str, str]) -> None:
         span.fail(str(status))
     service = headers.get(SERVICE_HEADER)
     if service:
-        span.peer = service[:256]
+        span.peer, span.peer_kind = service[:256], "service"
