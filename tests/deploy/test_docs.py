@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import hopline
+from hopline_deploy.commands import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -44,3 +46,17 @@ def test_links_lead_somewhere(page: Path) -> None:
     """O4: every link to a file of this repository exists."""
     targets = [t for t in _LINK.findall(page.read_text()) if "://" not in t]
     assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """O4: no page of docs/ is left for chance to find, and each picture is shown."""
+    linked = {(ROOT / target).resolve() for target in _LINK.findall((ROOT / "README.md").read_text())}
+    wanted = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/images/*.png")]
+    assert [page.name for page in wanted if page.resolve() not in linked] == []
+
+
+def test_the_changes_name_every_verb() -> None:
+    """O2: the list of verbs in CHANGELOG.md is the command's own."""
+    found = re.search(r"`hopline ([a-z|\s]+)`", (ROOT / "CHANGELOG.md").read_text())
+    assert found is not None
+    assert sorted(found[1].replace("|", " ").split()) == sorted(get_command(app).commands)
