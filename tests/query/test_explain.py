@@ -8,6 +8,7 @@ import pytest
 
 from hopline.model import FIELDS
 from hopline_query.store.asking import statement
+from hopline_query.store.reader import archived_rows
 
 START = 1_763_800_000_000_000
 HOUR = 3_600_000_000
@@ -78,6 +79,19 @@ def test_the_hint_is_bounded_too(explain):
     found = explain(statement("trace_bounds"), trace_id=TRACE, low=START - DAY, high=START + HOUR)
     assert by_type(found, "Min-Max")["Selected Parts"] < by_type(found, "Min-Max")["Initial Parts"]
     assert "trace_id" in by_type(found, "PrimaryKey")["Keys"]
+
+
+def test_the_archive_is_read_by_its_key(explain, shared_engine):
+    """W1, C7: what pinned traces cost is a look-up of one granule, however many are kept, and no day bounds it."""
+    with shared_engine.writer() as handle:
+        made = "SELECT toFixedString(unhex(leftPad(hex(number), 32, '0')), 16), number FROM numbers(30000)"
+        handle.command(f"INSERT INTO {shared_engine.database}.archive (trace_id, start_us) {made}")
+    one = f"{20_000:032x}"
+    bounds = explain(statement("trace_bounds"), trace_id=one, low=START - DAY, high=START + HOUR)
+    for found in (bounds, explain(archived_rows(), trace_id=one, limit=10)):
+        key = [entry for entry in found if entry["Type"] == "PrimaryKey"][-1]
+        assert key["Keys"] == ["trace_id"]
+        assert key["Selected Granules"] == 1 < key["Initial Granules"]
 
 
 def test_a_tag_goes_through_its_index(explain):

@@ -103,7 +103,7 @@ def missing(trace_id: str, now_us: int, settings: QuerySettings) -> NotFoundErro
         reason, message = "arriving", f"made {ago(max(age, 0))} ago: its rows may still be arriving"
     elif age > settings.retention_us:
         kept = ago(settings.retention_us)
-        reason, message = "expired", f"made {ago(age)} ago, and traces are kept for {kept}"
+        reason, message = "expired", f"made {ago(age)} ago, and traces are kept for {kept} unless they are pinned"
     else:
         reason, message = "not_received", f"made {ago(age)} ago, but no row came: it was not sampled, or was lost"
     detail = {"trace_id": trace_id, "reason": reason, "created_us": made, "age_us": age}

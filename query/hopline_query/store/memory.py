@@ -31,6 +31,7 @@ from hopline_query.store.port import (
     SearchQuery,
     Summary,
 )
+from hopline_query.store.rows import stored_order
 from hopline_query.store.trace_search import ASCENDING, MATCHED
 
 STATUS_KEYS = ("http.response.status_code", "http.status_code")
@@ -54,7 +55,7 @@ class MemoryReader:
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:  # noqa: ARG002  the port's
         """Rows of a trace, the earliest first."""
         found = [row for row in self.rows if row.trace_id == trace_id]
-        return sorted(found, key=_stored_order)[:limit]
+        return sorted(found, key=stored_order)[:limit]
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
         """Rows of several traces."""
@@ -214,10 +215,6 @@ class MemoryReader:
         for row in self.rows:
             traces.setdefault(row.trace_id, []).append(row)
         return [(_summary(trace_id, rows), rows) for trace_id, rows in traces.items()]
-
-
-def _stored_order(row: Row) -> tuple[int, int, str, bool]:
-    return (row.start_us, int(row.id or "0", 16), row.kind, row.duration_us is None)
 
 
 def _summary(trace_id: str, rows: list[Row]) -> Summary:

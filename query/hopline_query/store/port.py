@@ -85,6 +85,8 @@ class Hint:
     end_us: int
     spans: int
     arrived: int
+    archived: bool = False
+    """True where retention took rows that only the archive of pinned traces still holds."""
 
 
 @dataclass(slots=True)
@@ -226,7 +228,10 @@ class SpanReader(Protocol):
     """
 
     def hint(self, trace_id: str) -> Hint | None:
-        """What the store knows of a trace before its rows are read; None when unknown."""
+        """What the store knows of a trace before its rows are read; None when unknown.
+
+        A pinned trace is known for good, whatever retention took.
+        """
 
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Up to ``limit`` rows of a trace, the earliest first, copies included; empty when unknown.

@@ -1,6 +1,7 @@
 """The store behind the port: ClickHouse, embedded or by URL."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hopline.model import Row
@@ -8,7 +9,7 @@ from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.ids import created_us
 from hopline_query.latency import Figures
 from hopline_query.store import figures, trace_search
-from hopline_query.store.asking import Asker
+from hopline_query.store.asking import Asker, statement
 from hopline_query.store.port import (
     SPREAD_US,
     Cell,
@@ -22,7 +23,7 @@ from hopline_query.store.port import (
     SearchQuery,
     Summary,
 )
-from hopline_query.store.rows import hex16
+from hopline_query.store.rows import hex16, stored_copy, stored_order
 
 ACCOUNT = (
     *("source", "topic", "partition", "end", "at_us", "received", "stored"),
@@ -42,13 +43,14 @@ class ClickHouseReader:
 
     def hint(self, trace_id: str) -> Hint | None:
         """Time and size of a trace, from its summary."""
+        archive: Hint | None = None
         for low, high in _tries(trace_id):
-            first, last, spans, arrived = self._ask.file(
-                "trace_bounds", {"trace_id": trace_id, "low": low, "high": high}
-            )[0]
-            if spans:
-                return Hint(first, last, spans, arrived)
-        return None
+            found = self._ask.file("trace_bounds", {"trace_id": trace_id, "low": low, "high": high})
+            told = {source: Hint(*values) for source, *values in found if values[2]}
+            archive = told.get("archive")
+            if "summary" in told:
+                return _with_archive(told["summary"], archive)
+        return replace(archive, archived=True) if archive else None
 
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Rows by id: the hint first, so that only this trace's granules are read (W1)."""
@@ -56,7 +58,15 @@ class ClickHouseReader:
         if known is None:
             return []
         parameters = {"ids": [trace_id], "low": known.start_us, "high": known.end_us, "limit": limit}
-        return [Row(*row) for row in self._ask.file("trace_rows", parameters)]
+        rows = [Row(*row) for row in self._ask.file("trace_rows", parameters)]
+        return rows if rows and not known.archived else self._united(rows, trace_id, limit)
+
+    def _united(self, rows: list[Row], trace_id: str, limit: int) -> list[Row]:
+        """The rows that retention left and those of the archive, each stored copy once."""
+        found = self._ask.rows(archived_rows(), {"trace_id": trace_id, "limit": limit})
+        left = {stored_copy(row) for row in rows}
+        both = rows + [row for row in (Row(*values) for values in found) if stored_copy(row) not in left]
+        return sorted(both, key=stored_order)[:limit]
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
         """Rows of several traces at once."""
@@ -151,6 +161,24 @@ class ClickHouseReader:
     def stored_since(self, since_us: int) -> int:
         """Rows stored since then, by the ledger."""
         return int(self._ask.file("ingest_rate", {"since_us": since_us})[0][0])
+
+
+def archived_rows() -> str:
+    """The statement that reads the archive: the columns of every other row."""
+    return statement("trace_rows").partition("FROM ")[0] + statement("archived_rows")
+
+
+def _with_archive(summary: Hint, archive: Hint | None) -> Hint:
+    """The archive counts where the trace began on a day that is gone: otherwise it holds copies alone."""
+    if archive is None or archive.start_us >= summary.start_us:
+        return summary
+    return Hint(
+        archive.start_us,
+        max(archive.end_us, summary.end_us),
+        archive.spans + summary.spans,
+        max(archive.arrived, summary.arrived),
+        archived=True,
+    )
 
 
 def _tries(trace_id: str) -> list[tuple[int, int]]:

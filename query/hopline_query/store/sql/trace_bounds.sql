@@ -1,4 +1,9 @@
-SELECT min(t.start_us), max(t.end_us), sum(t.spans), max(t.arrived)
+SELECT 'summary', min(t.start_us), max(t.end_us), sum(t.spans), max(t.arrived)
 FROM $database.traces AS t
 WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
   AND t.start_us BETWEEN {low:UInt64} AND {high:UInt64}
+UNION ALL
+-- Pinned traces: by the primary key alone, because no retention bounds them in time.
+SELECT 'archive', min(a.start_us), max(a.start_us + a.duration_us), count(), max(a.arrived)
+FROM $database.archive AS a
+WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)

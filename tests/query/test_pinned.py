@@ -1,0 +1,75 @@
+"""Pinned traces are read by id for as long as they are pinned."""
+
+from datetime import date
+
+import pytest
+
+from hopline_collector.store import archive, retention
+from hopline_collector.store.retention import RetentionSettings
+from hopline_query.errors import NotFoundError
+from hopline_query.service import QueryService
+from hopline_query.store.memory import MemoryReader
+from hopline_query.store.reader import ClickHouseReader
+
+TRACE = "6921c0de0123456789abcdef01234567"
+DAY_MS = 86_400_000
+LATER = date(2025, 12, 10)
+"""All days of the rows are past the retention."""
+NEXT_WEEK = date(2025, 11, 30)
+"""The first day of the rows is past the retention, the second is not."""
+LATER_US = 1_765_324_800_000_000
+
+
+def drop(engine, today):
+    assert retention.apply(engine, RetentionSettings(), today)
+
+
+def test_a_pinned_trace_is_read_when_its_days_are_gone(engine, store_rows, article):
+    """C7, Q1: tree and Zipkin alike; every row as it was."""
+    store_rows(article)
+    archive.pin(engine, TRACE)
+    reader, twin = ClickHouseReader(engine), MemoryReader(article)
+    before = QueryService(reader, clock=lambda: LATER_US).trace(TRACE)
+    drop(engine, LATER)
+    assert reader.trace_rows(TRACE, 100) == twin.trace_rows(TRACE, 100)
+    assert reader.trace_rows(TRACE, 3) == twin.trace_rows(TRACE, 3)
+    after = QueryService(reader, clock=lambda: LATER_US).trace(TRACE)
+    assert after | {"freshness": None} == before | {"freshness": None}
+
+
+def test_a_trace_over_midnight_is_whole_when_its_first_day_is_gone(engine, store_rows, row):
+    """C7: what is left of the spans, late rows after the pin included, and the archive, each row once."""
+    rows = [row("0", "a", None, "server"), row("0.1", "b", "a", at=DAY_MS), row("0.2", "c", "a", at=DAY_MS + 5)]
+    for one in rows[:2]:
+        store_rows([one])
+    archive.pin(engine, TRACE)
+    store_rows(rows[2:])
+    drop(engine, NEXT_WEEK)
+    reader = ClickHouseReader(engine)
+    assert reader.trace_rows(TRACE, 100) == rows
+    assert reader.trace_rows(TRACE, 2) == rows[:2]
+
+
+def test_rows_in_both_places_are_read_from_one(engine, store_rows, article):
+    """C7, W1: while its days are kept, a pinned trace is read as any other."""
+    store_rows(article)
+    reader = ClickHouseReader(engine)
+    unpinned = reader.hint(TRACE)
+    archive.pin(engine, TRACE)
+    assert reader.hint(TRACE) == unpinned
+    assert len(reader.trace_rows(TRACE, 100)) == len(article)
+
+
+def test_without_the_pin_the_answer_is_that_it_expired(engine, store_rows, article):
+    """C7, Q1: a 404 says that the retention took the trace, and what would have kept it."""
+    store_rows(article)
+    archive.pin(engine, TRACE)
+    drop(engine, LATER)
+    service = QueryService(ClickHouseReader(engine), clock=lambda: LATER_US)
+    assert service.trace(TRACE)["received"] == 4
+    archive.unpin(engine, TRACE)
+    with pytest.raises(
+        NotFoundError, match="17 days ago, and traces are kept for 7 days unless they are pinned"
+    ) as told:
+        service.trace(TRACE)
+    assert told.value.detail["reason"] == "expired"
