@@ -25,6 +25,7 @@ WARNINGS = {
     "skew_too_large": ("warning", "the clocks differ by more than the limit: not moved"),
     "cut": ("info", "tags, annotations or text were cut"),
     "truncated": ("warning", "the trace is larger than the limit"),
+    "trace_closed": ("warning", "the trace grew too large: further rows are in the figures only"),
     "rate_unknown": ("info", "the sample rate is not known"),
 }
 """Machine code -> (level, message), the whole vocabulary of tree warnings."""
@@ -165,6 +166,8 @@ class Tree:
     total_rows: int = 0
     """Rows read before the limit, copies united."""
     truncated: bool = False
+    closed: bool = False
+    """True where the store took no more rows of this trace."""
     adjusted: bool = False
     derived: bool = False
     critical_path: list[tuple[Node, int, int]] = field(default_factory=list)

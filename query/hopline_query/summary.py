@@ -128,6 +128,8 @@ def _warnings(tree: Tree) -> list[dict[str, Any]]:
                 known.append(node.key)
     if tree.truncated:
         counts["truncated"], keys["truncated"] = 1, []
+    if tree.closed:
+        counts["trace_closed"], keys["trace_closed"] = 1, []
     return [
         {
             "code": code,

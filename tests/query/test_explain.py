@@ -89,7 +89,7 @@ def test_the_archive_is_read_by_its_key(explain, shared_engine):
     one = f"{20_000:032x}"
     bounds = explain(statement("trace_bounds"), trace_id=one, low=START - DAY, high=START + HOUR)
     for found in (bounds, explain(archived_rows(), trace_id=one, limit=10)):
-        key = [entry for entry in found if entry["Type"] == "PrimaryKey"][-1]
+        key = next(entry for entry in reversed(found) if entry["Type"] == "PrimaryKey")
         assert key["Keys"] == ["trace_id"]
         assert key["Selected Granules"] == 1 < key["Initial Granules"]
 

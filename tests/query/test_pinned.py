@@ -24,6 +24,15 @@ def drop(engine, today):
     assert retention.apply(engine, RetentionSettings(), today)
 
 
+def close(engine, trace_id):
+    with engine.writer() as handle:
+        handle.insert(
+            f"{engine.database}.closed_traces",
+            [[bytes.fromhex(trace_id), LATER_US]],
+            column_names=["trace_id", "at_us"],
+        )
+
+
 def test_a_pinned_trace_is_read_when_its_days_are_gone(engine, store_rows, article):
     """C7, Q1: tree and Zipkin alike; every row as it was."""
     store_rows(article)
@@ -73,3 +82,18 @@ def test_without_the_pin_the_answer_is_that_it_expired(engine, store_rows, artic
     ) as told:
         service.trace(TRACE)
     assert told.value.detail["reason"] == "expired"
+
+
+def test_the_store_tells_that_a_trace_was_closed(engine, store_rows, article):
+    """C5, C7: while its days are kept, from the archive when they are gone, and of this trace alone."""
+    store_rows(article)
+    archive.pin(engine, TRACE)
+    reader = ClickHouseReader(engine)
+    service = QueryService(reader, clock=lambda: LATER_US)
+    close(engine, "f" * 32)
+    assert not reader.hint(TRACE).closed
+    assert service.trace(TRACE)["warnings"] == []
+    close(engine, TRACE)
+    assert [w["code"] for w in service.trace(TRACE)["warnings"]] == ["trace_closed"]
+    drop(engine, LATER)
+    assert [w["code"] for w in service.trace(TRACE)["warnings"]] == ["trace_closed"]

@@ -213,6 +213,15 @@ def test_trees_are_built_once(article, monkeypatch):
     assert len(built) == 2
 
 
+def test_a_closed_trace_says_so(article):
+    """T21, C5: a trace that takes no more rows says that it is not whole, in every shape."""
+    one = QueryService(MemoryReader(article, closed=[TRACE]), clock=lambda: NOW)
+    for shape in ("tree", "flat", "timeline"):
+        (warning,) = one.trace(TRACE, {"shape": shape})["warnings"]
+        assert (warning["code"], warning["level"], warning["count"]) == ("trace_closed", "warning", 1)
+    assert service(article).trace(TRACE)["warnings"] == []
+
+
 def test_map_of_one_trace(article):
     """D4: one trace's map, with exact calls per trace."""
     answer = service(article).dependencies({"trace_id": TRACE})

@@ -69,6 +69,7 @@ def load(reader: SpanReader, text: str, params: Params, instrumented: frozenset[
         skew_cap_us=params.settings.skew_cap_us,
         instrumented=instrumented,
     )
+    tree.closed = hint.closed
     cache.put((trace_id, adjust), hint, tree)
     return tree
 

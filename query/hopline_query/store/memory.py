@@ -38,11 +38,15 @@ STATUS_KEYS = ("http.response.status_code", "http.status_code")
 
 
 class MemoryReader:
-    """Reads a list of rows; see :class:`hopline_query.store.port.SpanReader`."""
+    """Reads a list of rows; see :class:`hopline_query.store.port.SpanReader`.
 
-    def __init__(self, rows: Iterable[Row] = (), reports: Iterable[Report] = ()) -> None:
+    ``closed`` names traces whose further rows were not kept.
+    """
+
+    def __init__(self, rows: Iterable[Row] = (), reports: Iterable[Report] = (), closed: Iterable[str] = ()) -> None:
         self.rows = list(rows)
         self._reports = list(reports)
+        self._closed = frozenset(closed)
 
     def hint(self, trace_id: str) -> Hint | None:
         """Time and size of a trace."""
@@ -50,7 +54,8 @@ class MemoryReader:
         if not rows:
             return None
         found = _summary(trace_id, rows)
-        return Hint(found.start_us, found.end_us, found.spans, found.arrived)
+        closed = trace_id in self._closed
+        return Hint(found.start_us, found.end_us, found.spans, found.arrived, closed=closed)
 
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:  # noqa: ARG002  the port's
         """Rows of a trace, the earliest first."""

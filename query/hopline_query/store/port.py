@@ -87,6 +87,8 @@ class Hint:
     arrived: int
     archived: bool = False
     """True where retention took rows that only the archive of pinned traces still holds."""
+    closed: bool = False
+    """True for a trace that grew so large that further rows were not kept."""
 
 
 @dataclass(slots=True)

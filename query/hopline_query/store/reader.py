@@ -44,13 +44,14 @@ class ClickHouseReader:
     def hint(self, trace_id: str) -> Hint | None:
         """Time and size of a trace, from its summary."""
         archive: Hint | None = None
+        closed = False
         for low, high in _tries(trace_id):
             found = self._ask.file("trace_bounds", {"trace_id": trace_id, "low": low, "high": high})
             told = {source: Hint(*values) for source, *values in found if values[2]}
-            archive = told.get("archive")
+            archive, closed = told.get("archive"), "closed" in told
             if "summary" in told:
-                return _with_archive(told["summary"], archive)
-        return replace(archive, archived=True) if archive else None
+                return replace(_with_archive(told["summary"], archive), closed=closed)
+        return replace(archive, archived=True, closed=closed) if archive else None
 
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Rows by id: the hint first, so that only this trace's granules are read (W1)."""

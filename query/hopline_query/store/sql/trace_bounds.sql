@@ -7,3 +7,7 @@ UNION ALL
 SELECT 'archive', min(a.start_us), max(a.start_us + a.duration_us), count(), max(a.arrived)
 FROM $database.archive AS a
 WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
+UNION ALL
+SELECT 'closed', min(c.at_us), max(c.at_us), count(), 0
+FROM $database.closed_traces AS c
+WHERE trace_id = toFixedString(unhex({trace_id:String}), 16)
