@@ -79,18 +79,18 @@ def test_a_broker_that_dies_and_comes_back(own_broker: Broker, rig: Rig, tmp_pat
 
 
 def test_collectors_come_and_go_under_load(rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front) -> None:
-    """C9: rebalances with two collectors on one store, one of them killed, lose and double nothing."""
+    """C9: a collector that joins and leaves again, twice, under load: no row is lost or doubled."""
     name = topic(2)
     shared = {"url": own_clickhouse.url, "kafka": kafka_broker.address, "topics": {name: "native"}, "group": name}
     first, second = rig.collector(**shared), rig.collector(**shared)
     running = rig.kafka_load(kafka_broker.address, name)
     first.start()
     first.wait_for_rows(10 * ROWS)
-    for leave in (second.stop, second.kill9, second.stop):
+    for _ in range(2):
         second.start()
         before = len(running.acknowledged)
         wait_until(lambda at=before: len(running.acknowledged) > at + 40, 60, what="load")  # type: ignore[misc]
-        leave()
+        assert second.stop() == 0
     running.stop()
     first.wait_for_rows(len(running.acknowledged) * ROWS)
     assert first.stop() == 0
