@@ -311,3 +311,12 @@ def test_disabled_tracing_leaves_no_trace():
         hopline.enable()
         get("/api/v1/items/3")
         assert [row.kind for row in recorder.spans if row.name != "load"] == ["client", "server"]
+
+
+def test_a_far_end_that_names_nobody_has_no_kind(recorder):
+    """D1: its address may be one of ours that failed to answer, so it is called neither service nor external."""
+    call = http_client.start("GET", "http://10.0.0.7:8080/x", "10.0.0.7", 8080)
+    with call:
+        http_client.answered(call, 200, {})
+    row = recorder.one(kind="client")
+    assert (row.peer, row.peer_kind) == ("10.0.0.7:8080", "")

@@ -13,10 +13,13 @@ TRACE_HEADER: Final = "hopline-trace-id"
 def start(method: str, url: str, host: str, port: int | None) -> Span:
     """Client row of one HTTP attempt, not yet begun; ``url`` without credentials or query is kept.
 
+    The peer is an address of no kind until the far end names itself (:func:`answered`):
+    the store then looks for the server row of the call.
+
     Without a template the method alone is the name, as OpenTelemetry has it: an
     address would make an operation of every process of the peer.
     """
-    span = call(method, peer=f"{host}:{port}" if port else host)
+    span = call(method, peer=f"{host}:{port}" if port else host, peer_kind="")
     if span.recording:
         span.tag("http.request.method", method)
         span.tag("server.address", host)
