@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from hopline.model import CALL_KINDS, ENTRY_KINDS, LOAD_TEST, Row
 from hopline_query.latency import Figures
-from hopline_query.pairing import Pair, is_paired, pairs
+from hopline_query.pairing import Meeting, Pair, anywhere, is_paired, pairs
 from hopline_query.store.port import Edge, Scope
 
 K = TypeVar("K")
@@ -43,14 +43,17 @@ def edge_of(row: Row) -> tuple[str, str] | None:
     return (caller, callee) if caller and callee and row.kind != "local" and not is_paired(row) else None
 
 
-def told_edges(rows: Iterable[Row]) -> Iterator[Pair]:
-    """Every finished row that tells of a call, with both its ends: alone, or paired with its other side."""
+def told_edges(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pair]:
+    """Every finished row that tells of a call, with both its ends: alone, or paired with its other side.
+
+    ``meeting`` tells which rows can be the two sides of a call (:mod:`hopline_query.pairing`).
+    """
     known = list(rows)
     for row in known:
         edge = edge_of(row)
         if edge is not None and row.duration_us is not None:
             yield Pair(row, *edge, row.caller_zone)
-    yield from pairs(known)
+    yield from pairs(known, meeting)
 
 
 def caller_node(row: Row) -> str:
@@ -85,13 +88,15 @@ def group_rows(rows: Iterable[Row], key: Callable[[Row], K]) -> dict[K, Figures]
     return found
 
 
-def edges_of(rows: Iterable[Row], keep: Callable[[Row], bool] = lambda _: True) -> list[Edge]:
+def edges_of(
+    rows: Iterable[Row], keep: Callable[[Row], bool] = lambda _: True, meeting: Meeting = anywhere
+) -> list[Edge]:
     """The edges that finished rows tell of, by pair and side, in order.
 
     ``keep`` chooses the rows that count; the others still lend their names to the other end.
     """
     found: dict[tuple[str, str, str], Edge] = {}
-    for told in told_edges(rows):
+    for told in told_edges(rows, meeting):
         row = told.row
         if not keep(row):
             continue

@@ -5,7 +5,7 @@ that did not name itself, and a server of ours may have been called by a strange
 is that of the store's view ``call_pairs`` (docs/schema.md, Pairing).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hopline.model import Row
@@ -15,6 +15,15 @@ SHARED = "zipkin.shared"
 
 STORES = frozenset({"db", "mq", "cache"})
 """Peers that never answer with rows of their own."""
+
+
+MINUTE_US = 60_000_000
+GUEST_US = 6_000_000
+"""A row this near to the edge of its minute meets the rows beyond it too."""
+
+Place = tuple[int, bool]
+Meeting = Callable[[Row], Iterable[Place]]
+"""Buckets in which a row meets its other side, and whether it counts there: in one it does, elsewhere it is a guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +65,32 @@ def is_paired(row: Row) -> bool:
     return is_foreign(row) and row.kind == "server" and (bool(row.parent_id) or is_shared(row))
 
 
-def pairs(rows: Iterable[Row]) -> Iterator[Pair]:
-    """Counted sides of calls whose both ends are known; unfinished rows only lend their names."""
-    calls: dict[tuple[str, str], _Call] = {}
+def anywhere(_row: Row) -> Iterable[Place]:
+    """Rows of one trace meet however far apart their clocks are."""
+    return ((0, True),)
+
+
+def by_minute(row: Row) -> Iterable[Place]:
+    """Rows meet by the minute of their start, as in the store, which cannot hold whole traces against each other."""
+    minute, rest = divmod(row.start_us, MINUTE_US)
+    yield minute, True
+    if rest < GUEST_US and minute:
+        yield minute - 1, False
+    elif rest >= MINUTE_US - GUEST_US:
+        yield minute + 1, False
+
+
+def pairs(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pair]:
+    """Counted sides of calls whose both ends are known; unfinished rows and guests only lend their names."""
+    calls: dict[tuple[int, str, str], _Call] = {}
     for row in rows:
-        for key, callee in _sides(row):
-            call = calls.setdefault((row.trace_id, key), _Call())
-            _add(call, row, callee=callee)
+        sides = list(_sides(row))
+        for bucket, own in meeting(row) if sides else ():
+            for key, callee in sides:
+                call = calls.setdefault((bucket, row.trace_id, key), _Call())
+                _name(call, row, callee=callee)
+                if own and row.duration_us is not None and (callee or row.kind == "client"):
+                    call.counted.append((row, callee))
     for call in calls.values():
         for row, callee in call.counted:
             pair = _pair(call, row, callee=callee)
@@ -88,7 +116,7 @@ def _sides(row: Row) -> Iterator[tuple[str, bool]]:
         yield (row.id if is_shared(row) else row.parent_id or ""), True
 
 
-def _add(call: _Call, row: Row, *, callee: bool) -> None:
+def _name(call: _Call, row: Row, *, callee: bool) -> None:
     place = (row.service, row.zone)
     if callee:
         call.callees.append(row.service)
@@ -100,8 +128,6 @@ def _add(call: _Call, row: Row, *, callee: bool) -> None:
             call.clients.append(place)
         if row.kind == "server":
             call.servers.append(place)
-    if row.duration_us is not None and (callee or row.kind == "client"):
-        call.counted.append((row, callee))
 
 
 def _pair(call: _Call, row: Row, *, callee: bool) -> Pair:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hopline_query.aggregate import edges_of, group_rows, is_entry
 from hopline_query.latency import Figures
+from hopline_query.pairing import by_minute
 from hopline_query.store.port import Edge
 from hopline_query.topology import MapOptions, build_map
 
@@ -129,6 +130,21 @@ def test_broken_traces_invent_no_edge(row):
         row("0.2", "d", "a", "client", service="A", peer="B", dur=None),
     ]
     assert [(e.caller, e.callee) for e in edges_of(rows)] == [("USER", "A")]
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "by_store"), [(5, ["client", "server"]), (12, ["client"]), (17, [])], ids=["one minute", "guest", "far"]
+)
+def test_far_clocks_part_a_call_in_the_store_alone(row, apart_s, by_store):
+    """D4, D5: sides that start in different minutes meet in the map of one trace, wherever the store lets them."""
+    # The client starts 50 s into its minute, so 12 s later is a guest from the next one.
+    client = row("", "c", None, "client", service="A", at=10_000)
+    server = row("", "d", "c", "server", service="B", at=10_000 + apart_s * 1_000)
+    assert [(e.caller, e.callee, e.side) for e in edges_of([server, client])] == [
+        ("A", "B", "client"),
+        ("A", "B", "server"),
+    ]
+    assert [e.side for e in edges_of([server, client], meeting=by_minute)] == by_store
 
 
 def test_nothing_is_counted_twice(row):

@@ -14,6 +14,7 @@ from hopline.model import CALL_KINDS, DEBUG, ENTRY_KINDS, LOAD_TEST, Row
 from hopline_query import aggregate
 from hopline_query.latency import Figures, bucket
 from hopline_query.matching import meets, row_meets
+from hopline_query.pairing import by_minute
 from hopline_query.search import terms
 from hopline_query.store.figures import DAY_US, MINUTE_US, cut, edge_slot, slot_length
 from hopline_query.store.port import (
@@ -143,7 +144,7 @@ class MemoryReader:
         answer: dict[tuple[tuple[str, ...], int], Figures] = {}
         keyed: Iterable[tuple[Row, tuple[str, ...]]] = ((row, _key(row, query.group)) for row in self.rows)
         if query.group == "caller":
-            keyed = ((told.row, (told.callee, told.caller)) for told in aggregate.told_edges(self.rows))
+            keyed = ((told.row, (told.callee, told.caller)) for told in aggregate.told_edges(self.rows, by_minute))
         for row, key in keyed:
             if not aggregate.counts(row) or not aggregate.in_scope(row, scope) or not _wanted(row, query):
                 continue
@@ -159,7 +160,7 @@ class MemoryReader:
     def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
         """Every pair of the map, by side."""
         scope = cut(scope, edge_slot(scope))
-        return aggregate.edges_of(self.rows, lambda row: aggregate.in_scope(row, scope)), scope
+        return aggregate.edges_of(self.rows, lambda row: aggregate.in_scope(row, scope), by_minute), scope
 
     def errors(self, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
         """Failures grouped."""
