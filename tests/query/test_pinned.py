@@ -85,7 +85,7 @@ def test_without_the_pin_the_answer_is_that_it_expired(engine, store_rows, artic
 
 
 def test_the_store_tells_that_a_trace_was_closed(engine, store_rows, article):
-    """C5, C7: while its days are kept, from the archive when they are gone, and of this trace alone."""
+    """C5, C7: of this trace alone, and of a pinned one too as long as the note of its closing is kept."""
     store_rows(article)
     archive.pin(engine, TRACE)
     reader = ClickHouseReader(engine)
