@@ -40,7 +40,7 @@ def complete(server: Server, trace_id: str) -> dict[str, Any]:
 
 def request(address: str) -> str:
     """Ask A once; the trace id of its answer."""
-    sent = httpx.get(f"{address}/work/tea", timeout=15.0)
+    sent = httpx.get(f"{address}/serve/tea", timeout=15.0)
     assert sent.json() == {"service": "A"}
     return sent.headers["hopline-trace-id"]
 
@@ -113,7 +113,7 @@ def walk_user(page: "Page") -> None:
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/users/{UID}*")
     expect(page.locator("#results > li")).to_have_count(1)
-    expect(page.locator("#results")).to_contain_text("GET /work/{item}")
+    expect(page.locator("#results")).to_contain_text("GET /serve/{item}")
 
 
 def walk_map(page: "Page") -> None:

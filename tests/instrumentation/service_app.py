@@ -1,4 +1,4 @@
-"""A service of the process tests: answers GET /work/{n} after calling those that CALLS names, comma-separated."""
+"""A service of the process tests: answers GET /serve/{n} after calling those that CALLS names, comma-separated."""
 
 import os
 
@@ -15,13 +15,13 @@ app = FastAPI()
 app.add_middleware(TraceMiddleware)
 
 
-@app.get("/work/{n}")
+@app.get("/serve/{n}")
 async def work(n: int) -> dict[str, int]:
     if n == 0:
         hopline.set_uid("u-4711")
     async with httpx.AsyncClient(timeout=20) as client:
         for address in filter(None, os.environ.get("CALLS", "").split(",")):
-            (await client.get(f"{address}/work/{n + 1}")).raise_for_status()
+            (await client.get(f"{address}/serve/{n + 1}")).raise_for_status()
     return {"pid": os.getpid()}
 
 

@@ -40,7 +40,7 @@ def test_tree_of_four_processes(service, collector):
     b = service("B", calls=c)
     e = service("E")
     a = service("A", calls=f"{b},{e}")
-    answer = httpx.get(f"{a}/work/0")
+    answer = httpx.get(f"{a}/serve/0")
     wait_until(lambda: len(collector.rows) == 7)
     rows = {(row["service"], row["kind"], row["span_id"]): row for row in collector.rows}
     assert set(rows) == {
@@ -59,7 +59,7 @@ def test_tree_of_four_processes(service, collector):
         server, client = rows[service_name, "server", path], rows[caller, "client", path]
         assert server["parent_id"] == client["id"]
         assert server["caller_service"] == caller
-        assert server["name"] == server["caller_name"] == "GET /work/{n}"
+        assert server["name"] == server["caller_name"] == "GET /serve/{n}"
         assert client["start_us"] <= server["start_us"]
 
 
@@ -84,7 +84,7 @@ def test_forking_servers(service, collector, server):
     pids = Counter()
     for _ in range(20):
         with httpx.Client() as client:
-            pids[client.get(f"{url}/work/1").json()["pid"]] += 1
+            pids[client.get(f"{url}/serve/1").json()["pid"]] += 1
     wait_until(lambda: len(collector.rows) == 20, deadline=20)
     instances = Counter(int(row["instance"].rpartition(":")[2]) for row in collector.rows)
     assert instances == pids

@@ -1,6 +1,6 @@
 """A service that knows nothing of tracing: FastAPI, httpx and nothing else.
 
-``python otel_service.py PORT [CALLEE_URL ...]``: ``GET /work/{item}`` calls its callees one
+``python otel_service.py PORT [CALLEE_URL ...]``: ``GET /serve/{item}`` calls its callees one
 after the other. Run under ``opentelemetry-instrument`` in an environment of its own.
 """
 
@@ -20,10 +20,10 @@ def health() -> str:
     return "ok"
 
 
-@app.get("/work/{item}")
+@app.get("/serve/{item}")
 async def work(item: str) -> dict[str, str]:
     for callee in callees:
-        (await client.get(f"{callee}/work/{item}")).raise_for_status()
+        (await client.get(f"{callee}/serve/{item}")).raise_for_status()
     return {"item": item}
 
 

@@ -70,7 +70,7 @@ def start_chain(children: Children, endpoint: str, kinds: dict[str, Callable[...
 
 def assert_one_tree(server: Server, address: str, internal: set[str]) -> dict[str, Any]:
     """The article's ids, and below each OpenTelemetry server the spans of its answer's messages."""
-    answer = httpx.get(f"{address}/work/tea", timeout=15.0)
+    answer = httpx.get(f"{address}/serve/tea", timeout=15.0)
     assert answer.status_code == 200
     trace_id = answer.headers["hopline-trace-id"]
     tree = wait_until(lambda: complete(server, trace_id), deadline=30)

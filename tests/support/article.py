@@ -1,6 +1,6 @@
 """One service of the example that explains hierarchical ids: A calls B and E, B calls C.
 
-``python article.py NAME PORT [CALLEE_URL ...]``: each answers ``GET /work/{item}`` after
+``python article.py NAME PORT [CALLEE_URL ...]``: each answers ``GET /serve/{item}`` after
 calling its callees one after the other. Instrumented with nothing but what users get.
 """
 
@@ -25,12 +25,12 @@ def create(name: str, callees: list[str]) -> FastAPI:
     def health() -> str:
         return "ok"
 
-    @app.get("/work/{item}")
+    @app.get("/serve/{item}")
     async def work(item: str) -> dict[str, str]:
         if name == "A":
             hopline.set_uid(UID)
         for callee in callees:
-            (await client.get(f"{callee}/work/{item}")).raise_for_status()
+            (await client.get(f"{callee}/serve/{item}")).raise_for_status()
         return {"service": name}
 
     return app
