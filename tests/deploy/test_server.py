@@ -86,6 +86,7 @@ def test_both_ports_are_free_afterwards(children: Children) -> None:
     """A stopped server leaves nothing behind."""
     child = children.python("-c", PROGRAM)
     first, second = child.wait_for_text("at ").split()[1:]
+    child.wait_for_url(second)
     assert child.stop() == 0
     for address in (first, second):
         port = int(address.rpartition(":")[2])
