@@ -18,6 +18,7 @@ from hopline_collector.formats import Decoded, DecodeError, Report, WireRow, nat
 from hopline_collector.formats.decoded import FLAG_ERROR
 from hopline_collector.normalise import Columns, Marks
 from hopline_collector.plan import Plan
+from hopline_collector.reports import fit_report
 from hopline_collector.rules import News, Rules
 
 INGEST_COLUMNS: Final = (
@@ -195,7 +196,7 @@ class _Gathered:
             DeadLetter(message.offset, bad.index, message.format, bad.reason, bad.detail, bad.raw)
             for bad in decoded.refused
         ]
-        self.reports += decoded.reports
+        self.reports += map(fit_report, decoded.reports)
 
     def set_aside(self, message: Message, reason: str, detail: str) -> None:
         self.dead.append(DeadLetter(message.offset, -1, message.format, reason, detail, message.body))

@@ -32,7 +32,7 @@ def trace_id_of(text: str) -> str | None:
     """
     text = text.strip().strip("\"'<>`")
     text = HEADER.sub("", text, count=1).strip()
-    url = TRACE_URL.search(urlsplit(text).path) if "/" in text else None
+    url = TRACE_URL.search(_path(text)) if "/" in text else None
     if url:
         text = unquote(url[1])
     for pattern in (TRACEPARENT, B3):
@@ -68,7 +68,7 @@ def find(text: str) -> Found:
     text = text.strip()
     if not text:
         return Found("nothing")
-    user = USER_URL.search(urlsplit(text).path) if "/" in text and "://" in text else None
+    user = USER_URL.search(_path(text)) if "/" in text and "://" in text else None
     if user:
         return Found("user", unquote(user[1]))
     # A short number is far more likely a user than a trace id without its zeros.
@@ -81,6 +81,14 @@ def find(text: str) -> Found:
     if re.match(r"[A-Za-z_][\w.\-]*\s*(?:!?=|[<>~])", text):
         return Found("filter", text)
     return Found("user", text)
+
+
+def _path(url: str) -> str:
+    """The path of an address, empty for what only looks like one."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _valid(text: str) -> str | None:

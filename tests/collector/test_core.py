@@ -187,3 +187,21 @@ def test_any_bytes_between_good_messages_leave_the_good_ones(bodies: list[bytes]
     good = sum(body == wire_message(wire_row(1)) for body in bodies)
     block = block_of(*bodies)
     assert block.rows >= min(good, 1)
+
+
+def test_numbers_beyond_64_bits_do_not_keep_a_bad_row_from_its_dead_letter() -> None:
+    """C3: JSON may hold any number, the letter's own format may not."""
+    row = {"trace_id": "1" * 32, "kind": "local", "service": "s", "name": "n", "start_us": 1}
+    block = block_of(msgspec.json.encode([row]).replace(b'"start_us":1', b'"start_us":1' + b"0" * 30))
+    assert [letter.reason for letter in block.dead] == ["no_identity"]
+    again = block_of(block.dead[0].raw)
+    assert [letter.reason for letter in again.dead] == ["no_identity"]
+
+
+def test_a_report_is_brought_within_what_the_store_holds() -> None:
+    """C3, S5: a refused report would hold up rows that are stored by then."""
+    report = {"at_us": -1, "recorded": 2**64 - 1, "sent": 1, "dropped": {"a\0" + "b" * 500: -5}, "depth": 0}
+    (found,) = block_of(wire_message(report=report, process={"service": "s" * 1_000})).reports
+    assert (found.at_us, found.recorded, found.sent, found.depth) == (0, 2**63 - 1, 1, 0)
+    assert found.dropped == {"a" + "b" * 127: 0}
+    assert found.process == {"service": "s" * 128}

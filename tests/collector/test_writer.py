@@ -8,6 +8,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from hopline_collector.core import Block, Message, build_block
+from hopline_collector.formats import Report
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
@@ -147,6 +148,17 @@ def test_a_disk_that_ends_inside_a_write_is_no_fault_of_the_block() -> None:
     text = "Code: 75. DB::ErrnoException: Cannot write to file: errno: 28, strerror: No space left on device"
     assert type(translated(DatabaseError(text))) is StoreAwayError
     assert type(translated(DatabaseError("Code: 49. DB::Exception: Logical error"))) is StoreError
+
+
+def test_a_refusal_after_the_rows_is_no_reason_for_another_plan(engine: ClickHouse) -> None:
+    """C1: only before anything was written may a block be cut differently."""
+    block = block_of(wire_message(wire_row(1)))
+    block.reports.append(Report({}, -1, 0, 0, {}, 0))
+    writer = ClickHouseWriter(engine)
+    writer.write(block, "a")
+    with pytest.raises(StoreError) as caught:
+        writer.account(entry(block), block, "a")
+    assert type(caught.value) is StoreError
 
 
 def test_migrations_apply_once(engine: ClickHouse) -> None:

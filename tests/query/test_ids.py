@@ -62,6 +62,7 @@ def test_opaque_ids():
         ("http.route=/orders", Found("filter", "http.route=/orders")),
         ("http.response.status_code>=500", Found("filter", "http.response.status_code>=500")),
         ("name@example.com", Found("user", "name@example.com")),
+        ("http://]/users/a", Found("user", "http://]/users/a")),
         ("", Found("nothing")),
     ],
 )

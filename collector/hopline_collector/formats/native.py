@@ -114,8 +114,20 @@ def _decode_raw(body: bytes, cause: Exception) -> Decoded:
 
 
 def alone(process: dict[str, str], row: Any) -> bytes:
-    """A message that holds one row only: what a dead letter keeps, so that it can be sent again."""
-    return msgspec.msgpack.encode([VERSION, process, [row]])
+    """A message that holds one row only: what a dead letter keeps, so that it can be sent again.
+
+    Numbers that JSON may hold and MessagePack may not are brought to its bounds.
+    """
+    try:
+        return msgspec.msgpack.encode([VERSION, process, [row]])
+    except OverflowError:
+        return msgspec.msgpack.encode([VERSION, process, [_bounded(msgspec.to_builtins(row, builtin_types=(bytes,)))]])
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, int):
+        return min(max(value, -(2**63)), 2**64 - 1)
+    return [_bounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _first_is_map(body: bytes) -> bool:

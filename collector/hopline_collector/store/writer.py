@@ -60,10 +60,14 @@ class ClickHouseWriter:
 
     def account(self, entry: LedgerEntry, block: Block, token: str) -> None:
         """See :class:`SpanWriter`."""
-        for table, rows in (("dead_letters", _dead_rows(entry, block)), ("reports", _report_rows(entry, block))):
-            if rows:
-                self._insert_rows(table, rows, token)
-        self._insert_rows("ledger", [_ledger_row(entry)], token)
+        try:
+            for table, rows in (("dead_letters", _dead_rows(entry, block)), ("reports", _report_rows(entry, block))):
+                if rows:
+                    self._insert_rows(table, rows, token)
+            self._insert_rows("ledger", [_ledger_row(entry)], token)
+        except StoreRefusedError as error:
+            # The rows are stored by now: another plan for this range would store them again.
+            raise StoreError(str(error)) from error
 
     def ledger_end(self, source: str, topic: str, partition: int) -> int:
         """See :class:`SpanWriter`."""
