@@ -61,7 +61,7 @@ async def read_body(request: Request, max_bytes: int, gate: Gate) -> bytes:
             raw = await _read(request, max_bytes)
     except TimeoutError as error:
         raise RefusedError(408, "too_slow", "the body did not come in time") from error
-    body = _inflate(raw, max_bytes) if encoding == "gzip" else raw
+    body = inflate(raw, max_bytes) if encoding == "gzip" else raw
     gate.enter(len(body))
     return body
 
@@ -82,8 +82,8 @@ async def _read(request: Request, max_bytes: int) -> bytes:
         parts.append(part)
 
 
-def _inflate(raw: bytes, max_bytes: int) -> bytes:
-    """Gunzip, giving up as soon as the result would be larger than ``max_bytes``."""
+def inflate(raw: bytes, max_bytes: int) -> bytes:
+    """Gunzip, giving up as soon as the result would be larger than ``max_bytes``. Raises :class:`RefusedError`."""
     inflater = zlib.decompressobj(wbits=31)
     try:
         body = inflater.decompress(raw, max_bytes + 1)
@@ -102,7 +102,11 @@ def _too_large(max_bytes: int) -> RefusedError:
 
 def batch_id_of(request: Request) -> str:
     """The batch id of a post, or "". Raises :class:`RefusedError` for one that is none."""
-    batch_id = request.headers.get(BATCH_HEADER, "")
+    return checked_batch_id(request.headers.get(BATCH_HEADER, ""))
+
+
+def checked_batch_id(batch_id: str) -> str:
+    """The batch id as it came. Raises :class:`RefusedError` for one that is none."""
     if batch_id and not (len(batch_id) <= 128 and batch_id.isascii() and batch_id.isprintable()):
         raise RefusedError(400, "bad_batch_id", "1 to 128 printable characters")
     return batch_id

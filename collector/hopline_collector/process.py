@@ -20,6 +20,7 @@ from hopline_collector.journal import Journal
 from hopline_collector.kafka_source import TOPIC_FORMATS, KafkaSettings, KafkaSource
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.metrics import ACCOUNTS, Gauges, Metrics
+from hopline_collector.receivers_grpc import GrpcSettings, OtlpGrpcServer
 from hopline_collector.rule_book import RuleBook
 from hopline_collector.rules import ALL
 from hopline_collector.source import Source
@@ -114,6 +115,10 @@ class Collector:
             self._journal.close()
         if isinstance(self._intake, KafkaIntake):
             self._intake.close()
+
+    def grpc_server(self, settings: GrpcSettings) -> OtlpGrpcServer:
+        """OTLP over gRPC into this collector, not started yet."""
+        return OtlpGrpcServer(self._intake, self.metrics, settings)
 
     def alive(self) -> bool:
         """Whether every thread that should run does."""

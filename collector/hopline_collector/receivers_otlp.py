@@ -46,7 +46,7 @@ def add_routes(
             batch_id = batch_id_of(request)
             body = await read_body(request, max_bytes, gate)
             try:
-                answer = await run_in_threadpool(_take, intake, encoding, body, batch_id, clock())
+                answer = await run_in_threadpool(take, intake, encoding, body, batch_id, clock())
             finally:
                 gate.leave(len(body))
             response = Response(answer, 200, media_type=encoding)
@@ -58,7 +58,8 @@ def add_routes(
         return response
 
 
-def _take(intake: Intake, encoding: str, body: bytes, batch_id: str, now_us: int) -> bytes:
+def take(intake: Intake, encoding: str, body: bytes, batch_id: str, now_us: int) -> bytes:
+    """Make the spans of a request durable; the answer in its encoding. Raises :class:`RefusedError`."""
     now = now_us // 1_000_000
     if batch_id:
         known = intake.answer_of(batch_id, now)

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -97,16 +98,31 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         needed = _needed(scope["method"], path)
-        held = self._scopes(_presented(Headers(scope=scope).get("authorization", "")))
+        held = _scopes(self._tokens, Headers(scope=scope).get("authorization", ""))
         if held & {needed, "admin"}:
             await self._app(scope, receive, send)
             return
         await _refusal(known=bool(held), needed=needed)(scope, receive, send)
 
-    def _scopes(self, token: str) -> set[str]:
-        """Scopes of a presented token; every digest is compared, in constant time."""
-        digest = hashlib.sha256(token.encode()).digest()
-        return {known.scope for known in self._tokens if hmac.compare_digest(known.digest, digest)}
+
+def writers_only(tokens: tuple[Token, ...]) -> Callable[[str], None]:
+    """A look at the ``authorization`` of a call that raises RefusedError unless its token may write."""
+    from hopline_collector.bodies import RefusedError  # here, for every verb imports this module
+
+    def admit(authorization: str) -> None:
+        held = _scopes(tokens, authorization)
+        if not held:
+            raise RefusedError(401, "unauthorized", "a token with scope write is needed")
+        if not held & {"write", "admin"}:
+            raise RefusedError(403, "forbidden", "this token may not write")
+
+    return admit
+
+
+def _scopes(tokens: tuple[Token, ...], authorization: str) -> set[str]:
+    """Scopes of the token in a header; every digest is compared, in constant time."""
+    digest = hashlib.sha256(_presented(authorization).encode()).digest()
+    return {known.scope for known in tokens if hmac.compare_digest(known.digest, digest)}
 
 
 def _needed(method: str, path: str) -> str:

@@ -1,6 +1,7 @@
 """The verbs of ``hopline``: those that run servers stand here, the others join at the end."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,9 +11,21 @@ from hopline_deploy import commands_dead, commands_read, commands_retention, com
 from hopline_deploy.access import TokenError
 from hopline_deploy.broker import BrokerError
 from hopline_deploy.demo import launcher
-from hopline_deploy.options import ClickHouse, Data, Database, File, Host, Kafka, OtlpPort, Port, effective, fail
-from hopline_deploy.server import Address, PortTakenError, choose, listen, serve, url
-from hopline_deploy.settings import Loaded, Role
+from hopline_deploy.options import (
+    ClickHouse,
+    Data,
+    Database,
+    File,
+    Host,
+    Kafka,
+    OtlpGrpcPort,
+    OtlpPort,
+    Port,
+    effective,
+    fail,
+)
+from hopline_deploy.server import Address, PortTakenError, choose, grpc_address, listen, serve, url
+from hopline_deploy.settings import Loaded, Role, Settings
 
 app: Final = typer.Typer(
     help="Distributed tracing for Python services.",
@@ -28,6 +41,7 @@ def up(
     host: Host = None,
     port: Port = None,
     otlp_port: OtlpPort = None,
+    otlp_grpc_port: OtlpGrpcPort = None,
     data: Data = None,
     kafka: Kafka = None,
     clickhouse: ClickHouse = None,
@@ -36,7 +50,7 @@ def up(
 ) -> None:
     """Run everything in one process: inputs, store, query API and pages."""
     flags = {"listen_host": host, "port": port, "otlp_port": otlp_port, "data": data}
-    flags |= {"kafka": kafka, "clickhouse": clickhouse, "database": database}
+    flags |= {"otlp_grpc_port": otlp_grpc_port, "kafka": kafka, "clickhouse": clickhouse, "database": database}
     _serve("up", effective(flags, config))
 
 
@@ -46,6 +60,7 @@ def collector(
     host: Host = None,
     port: Port = None,
     otlp_port: OtlpPort = None,
+    otlp_grpc_port: OtlpGrpcPort = None,
     data: Data = None,
     kafka: Kafka = None,
     clickhouse: ClickHouse = None,
@@ -54,7 +69,7 @@ def collector(
 ) -> None:
     """Run the inputs and the way to the store alone."""
     flags = {"listen_host": host, "port": port, "otlp_port": otlp_port, "data": data}
-    flags |= {"kafka": kafka, "clickhouse": clickhouse, "database": database}
+    flags |= {"otlp_grpc_port": otlp_grpc_port, "kafka": kafka, "clickhouse": clickhouse, "database": database}
     _serve("collector", effective(flags, config))
 
 
@@ -114,6 +129,17 @@ def _address(loaded: Loaded, name: str) -> Address:
     return Address(loaded.settings.listen_host, getattr(loaded.settings, name), loaded.given_by_flag(name))
 
 
+def _with_grpc(loaded: Loaded) -> tuple[Settings, str]:
+    """The settings with the port that OTLP over gRPC gets, and what the address line says of it."""
+    from hopline_collector import receivers_grpc
+
+    if not receivers_grpc.available():
+        fail(receivers_grpc.MISSING)
+    port, remark = choose(_address(loaded, "otlp_grpc_port"))
+    settings = replace(loaded.settings, otlp_grpc_port=port)
+    return settings, f", OTLP over gRPC {grpc_address(settings.listen_host, port)}{f' ({remark})' if remark else ''}"
+
+
 def _serve(role: Role, loaded: Loaded) -> None:
     from hopline_collector.store.errors import StoreError, StoreHeldError
     from hopline_deploy.compose import compose
@@ -122,7 +148,10 @@ def _serve(role: Role, loaded: Loaded) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     sockets, lines = [], []
+    over_grpc = ""
     try:
+        if settings.otlp_grpc_port and role != "query":
+            settings, over_grpc = _with_grpc(loaded)
         for name in ("port", "otlp_port") if role != "query" else ("port",):
             if name == "otlp_port" and not settings.otlp_port:
                 continue
@@ -137,7 +166,7 @@ def _serve(role: Role, loaded: Loaded) -> None:
         fail(error)
     except StoreError as error:
         fail(error, 1)
-    typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]))
+    typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]) + over_grpc)
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
     # Half for running requests: the blocks and queries that end after them need their share of the time.
     serve(application, sockets, shutdown_s=settings.shutdown_s / 2, tls=tls)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from hopline import __version__
 from hopline_collector.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
+from hopline_collector.receivers_grpc import GrpcSettings
 from hopline_collector.rules import ALL
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
@@ -24,6 +25,7 @@ from hopline_collector.store.thinning import ThinningSettings
 from hopline_deploy import access
 from hopline_deploy.access import AccessMiddleware
 from hopline_deploy.base_path import BasePathMiddleware
+from hopline_deploy.server import grpc_address
 from hopline_deploy.settings import Role, Settings
 
 _ENGINE_FOLDER: Final = "clickhouse"
@@ -49,7 +51,7 @@ class Parts:
     """What a process is made of: its routes, and what begins and ends with it, in order."""
 
     routers: list[APIRouter] = field(default_factory=list)
-    starts: list[Callable[[], None]] = field(default_factory=list)
+    starts: list[Callable[[], object]] = field(default_factory=list)
     ends: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -81,6 +83,10 @@ def gather(role: Role, settings: Settings) -> Parts:
         collector = Collector(store, collector_settings(role, settings))
         parts.routers.append(collector.router)
         parts.starts.append(collector.start)
+        if settings.otlp_grpc_port:
+            grpc = collector.grpc_server(grpc_settings(settings))
+            parts.starts.append(grpc.start)
+            parts.ends.append(grpc.stop)
         parts.ends.append(lambda: collector.stop(settings.shutdown_s))
         lag_us = collector.behind_us
     if role != "collector":
@@ -150,6 +156,17 @@ def collector_settings(role: Role, settings: Settings) -> CollectorSettings:
         thinning=thinning(settings),
         hand_over=HandOverSettings(collector=member),
     )
+
+
+def grpc_settings(settings: Settings) -> GrpcSettings:
+    """Where OTLP over gRPC listens, with the certificate and the tokens of the other doors. Raises TokenError."""
+    tokens = access.load(Path(settings.tokens)) if settings.tokens else ()
+    admit = access.writers_only(tokens) if tokens else None
+    pem = None
+    if settings.tls_cert:
+        pem = Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes()
+    address = grpc_address(settings.listen_host, settings.otlp_grpc_port)
+    return GrpcSettings(address, pem) if admit is None else GrpcSettings(address, pem, admit)
 
 
 def _unknown() -> int | None:

@@ -30,7 +30,8 @@ class Finding:
 
 def examine(settings: Settings, server: str) -> Iterator[Finding]:
     """One finding per part, in the order in which they depend on each other."""
-    yield from (_port(settings.listen_host, port, server) for port in (settings.port, settings.otlp_port) if port)
+    wanted = (settings.port, settings.otlp_port, settings.otlp_grpc_port)
+    yield from (_port(settings.listen_host, port, server) for port in wanted if port)
     yield _store(settings)
     if settings.kafka:
         yield _broker(settings.kafka, settings.kafka_client_options())

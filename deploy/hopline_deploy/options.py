@@ -11,6 +11,7 @@ from hopline_deploy.settings import Loaded, SettingsError
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Pages, query API, Zipkin and native input [9411].")]
 OtlpPort = Annotated[int | None, typer.Option(help="OTLP over HTTP [4318].")]
+OtlpGrpcPort = Annotated[int | None, typer.Option(help="OTLP over gRPC, such as 4317 [off].")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the embedded engine and the journal.")]
 Kafka = Annotated[str | None, typer.Option(help="host:port[,host:port] of the brokers to read from.")]
 ClickHouse = Annotated[str | None, typer.Option(help="http://host:8123 of a server instead of the embedded engine.")]

@@ -73,6 +73,11 @@ def url(server: socket.socket, *, tls: bool = False) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+def grpc_address(host: str, port: int) -> str:
+    """``host:port`` as gRPC writes it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its habit of ending by the signal that asked for the end: we end with 0."""
 

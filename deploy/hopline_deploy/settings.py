@@ -42,6 +42,7 @@ class Settings:
     listen_host: str = _setting("127.0.0.1", "Address to listen on (flag --host)")
     port: int = _setting(9411, "Pages, query API, Zipkin and native input")
     otlp_port: int = _setting(4318, "OTLP over HTTP; 0 = only at /v1/traces on the first port")
+    otlp_grpc_port: int = _setting(0, "OTLP over gRPC (extra grpc), by custom 4317; 0 = off")
     base_path: str = _setting("", "Path under which a proxy serves the pages, such as /tracing")
     data: str = _setting("hopline-data", "Folder of the embedded engine and the journal")
     clickhouse: str = _setting("", "http://user:password@host:8123 of a server; empty = embedded engine")
@@ -76,7 +77,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        for name in ("port", "otlp_port"):
+        for name in ("port", "otlp_port", "otlp_grpc_port"):
             if not 0 <= getattr(self, name) <= 65_535:
                 raise SettingsError(f"{name} is {getattr(self, name)}: use 0 to 65535")
         if self.log_level not in {"debug", "info", "warning", "error"}:

@@ -37,7 +37,7 @@ def hopline_up(children: Children, tmp_path: Path) -> Callable[..., Server]:
         chosen = [*flags] if "--data" in flags else [*flags, "--data", str(tmp_path / "hopline")]
         otlp = [] if role == "query" else ["--otlp-port", "0"]
         child = children.python("-m", "hopline_deploy", role, "--port", "0", *otlp, *chosen)
-        url = child.wait_for_text(f"Hopline {role}: ").split()[2]
+        url = child.wait_for_text(f"Hopline {role}: ").split()[2].rstrip(",")
         child.wait_for_url(f"{url}/health/ready")
         return Server(child, url)
 
