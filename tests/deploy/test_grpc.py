@@ -1,5 +1,6 @@
 """OTLP over gRPC as a part of the running command."""
 
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_a_span_over_grpc_is_found(
     with provider.get_tracer("shop").start_as_current_span("GET") as span:
         trace_id = trace.format_trace_id(span.get_span_context().trace_id)
     provider.shutdown()
-    asked = {"headers": {"Authorization": f"Bearer {read}"}, "verify": str(chain)}
+    asked = {"headers": {"Authorization": f"Bearer {read}"}, "verify": ssl.create_default_context(cafile=str(chain))}
     wait_until(lambda: httpx.get(f"{server.url}/api/v1/traces/{trace_id}", **asked).status_code == 200, 15)
 
 
