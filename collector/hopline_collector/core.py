@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from hopline.model import KINDS, PROCESS_FIELDS
 from hopline_collector import normalise, rules, sampling
 from hopline_collector.formats import Decoded, DecodeError, Report, WireRow, native, otlp, zipkin
-from hopline_collector.formats.decoded import FLAG_ERROR
+from hopline_collector.formats.decoded import FLAG_ERROR, FOREIGN_FACT, KEPT_FACT
 from hopline_collector.normalise import Columns, Marks
 from hopline_collector.plan import Plan
 from hopline_collector.reports import fit_report
@@ -173,6 +173,8 @@ class _Gathered:
         self.maps_fit = True
         """Whether no tag or attribute of any message has to be cut."""
         self.messages: list[Message] = []
+        self.kept: set[int] = set()
+        """Messages, as indexes into ``messages``, whose rows keep their times."""
         self.dead: list[DeadLetter] = []
         self.reports: list[Report] = []
 
@@ -182,6 +184,8 @@ class _Gathered:
         self.messages.append(message)
         for batch in decoded.batches:
             count = len(batch.rows)
+            if batch.keeps_times:
+                self.kept.add(number)
             for name, value_of in _FIELDS:
                 columns[name].extend(map(value_of, batch.rows))
             for name, max_bytes in normalise.MAP_LIMITS:
@@ -262,8 +266,11 @@ def _bury(gathered: _Gathered, decoders: Mapping[str, Callable[[bytes], Decoded]
     for row, reason in bad.items():
         process = {name: columns[name][row] for name in PROCESS_FIELDS}
         if columns["foreign"][row]:
-            process["foreign"] = "1"
-        message, index = gathered.messages[columns["message"][row]], columns["index"][row]
+            process[FOREIGN_FACT] = "1"
+        number, index = columns["message"][row], columns["index"][row]
+        message = gathered.messages[number]
+        if number in gathered.kept:
+            process[KEPT_FACT] = "1"
         raw = native.alone(process, _row_at(decoders[message.format](message.body), index))
         gathered.dead.append(DeadLetter(message.offset, index, "native", reason, "", raw))
     normalise.drop(columns, bad)
@@ -291,7 +298,7 @@ def _fit(gathered: _Gathered, plan: Plan, snapshot: Rules, counts: Counts, news:
     normalise.fit_annotations(columns, marks)
     normalise.fit_links(columns, marks)
     normalise.fit_numbers(columns, marks)
-    normalise.fit_times(columns, plan.now, marks)
+    normalise.fit_times(columns, plan.now, marks, gathered.kept)
     news.operations = rules.limit_operations(columns, snapshot, marks)
     normalise.write_marks(columns, marks)
     counts.cut = marks.counts

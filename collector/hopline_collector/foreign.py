@@ -4,8 +4,6 @@ Taking an OTLP or Zipkin body apart costs ten times what our own format does, so
 receiver decoded to answer its sender is not decoded again by the hand-over.
 """
 
-import msgspec
-
 from hopline_collector.bodies import RefusedError
 from hopline_collector.formats import Decoded, native
 from hopline_collector.intake import Entry, Intake, IntakeAwayError, IntakeFullError
@@ -14,9 +12,7 @@ from hopline_collector.journal import Batch
 
 def entries(decoded: Decoded, form: str) -> list[Entry]:
     """The rows as wire messages, and each refused span as it came, for the dead letters."""
-    found: list[Entry] = [
-        ("native", msgspec.msgpack.encode([native.VERSION, batch.process, batch.rows])) for batch in decoded.batches
-    ]
+    found: list[Entry] = [("native", native.message(batch.process, batch.rows)) for batch in decoded.batches]
     return found + [(form, bad.raw) for bad in decoded.refused]
 
 

@@ -13,6 +13,10 @@ OLDEST_US: Final = 7 * DAY_US
 """How far back a start may lie from arrival."""
 NEWEST_US: Final = 600_000_000
 """How far ahead of arrival a start may lie."""
+KEPT_OLDEST_US: Final = 946_684_800_000_000
+"""The year 2000: how old a start may be in a message that keeps its times."""
+KEPT_DAYS: Final = 31
+"""Days that one such message may touch: each is a partition of every table."""
 DURATION_MAX_US: Final = DAY_US
 
 TAGS_MAX: Final = 64

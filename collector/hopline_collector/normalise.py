@@ -7,6 +7,7 @@ columns that fail are walked value by value.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, compress
@@ -250,11 +251,12 @@ def _outside(column: list[int], least: int, most: int) -> list[int]:
     return [row for row, number in enumerate(column) if not least <= number <= most]
 
 
-def fit_times(columns: Columns, now: int, marks: Marks) -> None:
+def fit_times(columns: Columns, now: int, marks: Marks, kept: AbstractSet[int] = frozenset()) -> None:
     """Move times that lie too far from arrival.
 
     All rows that one message holds of a trace move by one delta, its newest start to
-    ``now``, so that their distances survive; the original stays in a tag.
+    ``now``, so that their distances survive; the original stays in a tag. Messages in
+    ``kept`` may be years old, but may not spread over too many days.
     """
     starts = columns["start_us"]
     oldest, newest = now - limits.OLDEST_US, now + limits.NEWEST_US
@@ -263,13 +265,25 @@ def fit_times(columns: Columns, now: int, marks: Marks) -> None:
     groups: dict[tuple[int, bytes], list[int]] = {}
     for row, group in enumerate(zip(columns["message"], columns["trace_id"], strict=True)):
         groups.setdefault(group, []).append(row)
-    for rows in groups.values():
+    old = _old_enough(columns, kept)
+    for (message, _), rows in groups.items():
         first, last = min(starts[row] for row in rows), max(starts[row] for row in rows)
-        if first >= oldest and last <= newest:
+        if first >= (limits.KEPT_OLDEST_US if message in old else oldest) and last <= newest:
             continue
         for row in rows:
             _move(columns, row, now - last, oldest)
             marks.add(row, "time_moved")
+
+
+def _old_enough(columns: Columns, kept: AbstractSet[int]) -> AbstractSet[int]:
+    """Those of ``kept`` whose rows lie in few enough days: each day is a part in every table."""
+    if not kept:
+        return kept
+    days: dict[int, set[int]] = {}
+    for message, start in zip(columns["message"], columns["start_us"], strict=True):
+        if message in kept:
+            days.setdefault(message, set()).add(start // limits.DAY_US)
+    return {message for message, found in days.items() if len(found) <= limits.KEPT_DAYS}
 
 
 def _move(columns: Columns, row: int, delta: int, oldest: int) -> None:

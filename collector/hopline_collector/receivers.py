@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from hopline_collector import limits, receivers_otlp, receivers_zipkin
+from hopline_collector import kept_times, limits, receivers_otlp, receivers_zipkin
 from hopline_collector.bodies import Gate, RefusedError, batch_id_of, read_body, refusal
 from hopline_collector.core import Block, Message, build_block
 from hopline_collector.intake import Intake, IntakeAwayError, IntakeFullError
@@ -49,7 +49,8 @@ def create_router(
             batch_id = batch_id_of(request)
             body = await read_body(request, max_bytes, gate)
             try:
-                status, answer = await run_in_threadpool(_take, intake, form, body, batch_id, clock())
+                keeping = kept_times.chosen(intake, request)
+                status, answer = await run_in_threadpool(_take, keeping, form, body, batch_id, clock())
             finally:
                 gate.leave(len(body))
             response = Response(answer, status, media_type="application/json")

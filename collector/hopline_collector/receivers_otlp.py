@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from hopline_collector import foreign
+from hopline_collector import foreign, kept_times
 from hopline_collector.bodies import Gate, RefusedError, batch_id_of, read_body
 from hopline_collector.formats import Decoded, DecodeError, otlp_json, otlp_protobuf
 from hopline_collector.formats.proto import message_classes
@@ -46,7 +46,8 @@ def add_routes(
             batch_id = batch_id_of(request)
             body = await read_body(request, max_bytes, gate)
             try:
-                answer = await run_in_threadpool(take, intake, encoding, body, batch_id, clock())
+                keeping = kept_times.chosen(intake, request)
+                answer = await run_in_threadpool(take, keeping, encoding, body, batch_id, clock())
             finally:
                 gate.leave(len(body))
             response = Response(answer, 200, media_type=encoding)

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 
-from hopline_collector import foreign
+from hopline_collector import foreign, kept_times
 from hopline_collector.bodies import Gate, RefusedError, batch_id_of, read_body
 from hopline_collector.formats import Decoded, DecodeError, zipkin, zipkin_json, zipkin_protobuf, zipkin_v1
 from hopline_collector.intake import Intake
@@ -42,7 +42,7 @@ def add_routes(
             batch_id = batch_id_of(request)
             body = await read_body(request, max_bytes, gate)
             try:
-                await run_in_threadpool(take, intake, decode, body, batch_id, clock())
+                await run_in_threadpool(take, kept_times.chosen(intake, request), decode, body, batch_id, clock())
             finally:
                 gate.leave(len(body))
             response = Response(status_code=202)

@@ -12,8 +12,8 @@ def fit_report(report: Report) -> Report:
     """The same counters with texts clean and short, and numbers of 0 to 2^63 - 1."""
     process = {_short(name): _short(text) for name, text in list(report.process.items())[: limits.TAGS_MAX]}
     dropped = {_short(reason): _count(number) for reason, number in list(report.dropped.items())[: limits.TAGS_MAX]}
-    counts = map(_count, (report.recorded, report.sent))
-    return Report(process, _count(report.at_us), *counts, dropped, _count(report.depth))
+    at_us, recorded, sent = _count(report.at_us), _count(report.recorded), _count(report.sent)
+    return Report(process, at_us, recorded, sent, dropped, _count(report.depth))
 
 
 def _short(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from hopline_collector.core import Block, Message, build_block
+from hopline_collector.core import INGEST_COLUMNS, Block, Message, build_block
 from hopline_collector.formats import Report
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.plan import Plan
@@ -117,13 +117,24 @@ def test_what_cannot_be_encoded_is_refused_before_anything_is_written(engine: Cl
     assert counter(engine)("spans") == 0
 
 
-def test_a_block_over_too_many_days_is_refused_whole(engine: ClickHouse) -> None:
+def test_a_block_of_more_days_than_an_insert_may_touch_is_stored_whole_and_once(engine: ClickHouse) -> None:
+    """C1, C5: the engine takes a hundred partitions at a time; each piece has a token of its own."""
+    writer = ClickHouseWriter(engine)
+    block = block_of(wire_message(*[wire_row(i) for i in range(1, 122)]))
+    block.columns["start_us"] = [NOW - day * 86_400_000_000 for day in range(121)]
+    for _ in range(2):
+        writer.write(block, "a")
+    assert counter(engine)("spans") == 121
+
+
+def test_an_insert_over_too_many_days_is_refused_whole(engine: ClickHouse) -> None:
     """R1: the engine's own limit is known to come before anything is written."""
     writer = ClickHouseWriter(engine)
     block = block_of(wire_message(*[wire_row(i) for i in range(1, 202)]))
     block.columns["start_us"] = [NOW - day * 86_400_000_000 for day in range(201)]
     with pytest.raises(StoreRefusedError):
-        writer.write(block, "a")
+        writer._insert("ingest", INGEST_COLUMNS, [block.columns[name] for name in INGEST_COLUMNS], "a")
+    assert counter(engine)("spans") == 0
 
 
 def test_a_store_that_went_away_is_told_apart(own_clickhouse: Front) -> None:

@@ -48,6 +48,10 @@ FOREIGN_FACT = "foreign"
 """The process fact, "1", that says the rows came from another tracer."""
 
 
+KEPT_FACT = "kept_times"
+"""The process fact, "1", that says the rows keep times which would else be moved to arrival."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A row, or with ``index`` -1 a whole message, that could not be taken."""
@@ -83,6 +87,11 @@ class Batch:
     def foreign(self) -> bool:
         """Rows of another tracer: no caller fields, perhaps no paths."""
         return self.process.get(FOREIGN_FACT) == "1"
+
+    @property
+    def keeps_times(self) -> bool:
+        """Rows of an import: as old as they say they are."""
+        return self.process.get(KEPT_FACT) == "1"
 
 
 @dataclass(slots=True)

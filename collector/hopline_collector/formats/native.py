@@ -4,6 +4,7 @@ The well-formed message is decoded in one typed pass. Only when that fails is it
 apart row by row, so that one bad row never sinks its message.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -114,14 +115,19 @@ def _decode_raw(body: bytes, cause: Exception) -> Decoded:
 
 
 def alone(process: dict[str, str], row: Any) -> bytes:
-    """A message that holds one row only: what a dead letter keeps, so that it can be sent again.
+    """A message that holds one row only: what a dead letter keeps, so that it can be sent again."""
+    return message(process, [row])
+
+
+def message(process: dict[str, str], rows: Sequence[Any]) -> bytes:
+    """Rows of one process as a message of our wire.
 
     Numbers that JSON may hold and MessagePack may not are brought to its bounds.
     """
     try:
-        return msgspec.msgpack.encode([VERSION, process, [row]])
+        return msgspec.msgpack.encode([VERSION, process, rows])
     except OverflowError:
-        return msgspec.msgpack.encode([VERSION, process, [_bounded(msgspec.to_builtins(row, builtin_types=(bytes,)))]])
+        return msgspec.msgpack.encode([VERSION, process, _bounded(msgspec.to_builtins(rows, builtin_types=(bytes,)))])
 
 
 def _bounded(value: Any) -> Any:

@@ -8,6 +8,7 @@ from hopline.model import PROCESS_FIELDS
 from hopline_collector.core import INGEST_COLUMNS, Block
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.store.clickhouse import ClickHouse
+from hopline_collector.store.days import by_days
 from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
 from hopline_collector.store.quick_types import quickened
 
@@ -55,8 +56,15 @@ class ClickHouseWriter:
 
     def write(self, block: Block, token: str) -> None:
         """See :class:`SpanWriter`."""
-        if block.rows:
-            self._insert("ingest", INGEST_COLUMNS, [block.columns[name] for name in INGEST_COLUMNS], token)
+        columns = [block.columns[name] for name in INGEST_COLUMNS] if block.rows else []
+        for number, (part, part_token) in enumerate(by_days(columns, token) if columns else ()):
+            try:
+                self._insert("ingest", INGEST_COLUMNS, part, part_token)
+            except StoreRefusedError as error:
+                if not number:
+                    raise
+                # Earlier parts are stored: another plan for this range would store them again.
+                raise StoreError(str(error)) from error
 
     def account(self, entry: LedgerEntry, block: Block, token: str) -> None:
         """See :class:`SpanWriter`."""
