@@ -4,10 +4,10 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-faults fuzz soak bench-client bench-ingest bench-http bench-query bench-ui lock docs python parts
+.PHONY: help setup demo test lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-http bench-query bench-ui lock docs python parts
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 15
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 
 setup: python parts ## everything: .venv, Kafka's jars, Chromium, redis, OpenTelemetry beside it
 
@@ -30,7 +30,11 @@ lint: python ## ruff, formatting, mypy, layers
 test-faults: setup ## kills, outages and rebalances at full length
 	@HOPLINE_TEST_FULL=1 $(PYTEST) tests/faults --timeout=3600
 
-fuzz: setup ## every property test with many random examples
+fuzz: python ## every decoder, led by its coverage, for FUZZ_SECONDS (60) each; what is found is printed and kept
+	@bash deploy/setup/fuzz.sh
+	@$(PY) tests/fuzz/run.py $(FUZZ)
+
+fuzz-properties: setup ## every property test with many random examples
 	@$(PYTEST) tests/instrumentation -m hypothesis --hypothesis-profile=fuzz --timeout=3600
 	@$(PYTEST) tests --ignore=tests/instrumentation -m hypothesis --hypothesis-profile=fuzz --timeout=3600
 
@@ -58,6 +62,7 @@ lock: python ## pin every dependency by hash (after a change in pyproject.toml)
 	  --python-version 3.11 --generate-hashes --no-emit-package hopline --no-header --no-annotate -q \
 	  -o deploy/requirements.lock
 	@bash deploy/setup/otel.sh lock
+	@bash deploy/setup/fuzz.sh lock
 
 docs: python ## write the generated pages of docs/
 	@$(PY) -m hopline_deploy.settings_page > docs/settings.md
