@@ -8,8 +8,9 @@ threads alike, because they all hold the same object.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from hopline.ids import TRACE_BYTES, trace_hex
+from hopline.ids import TRACE_BYTES
 from hopline.model import LOAD_TEST, SAMPLED, WEIGHT_ONE
+from hopline.once import making
 from hopline.propagation.baggage import Baggage, clean
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ class Entry:
     """
 
     __slots__ = (
+        "_baggage",
+        "_plain",
         "append",
-        "baggage",
         "caller",
         "clock",
         "epoch_ns",
@@ -51,7 +53,7 @@ class Entry:
         self,
         tracer: "Tracer",
         trace_id: int,
-        operation: str,
+        operation: str | Callable[[], str],
         path: str = "0",
         remote_id: int = 0,
         flags: int = SAMPLED,
@@ -59,7 +61,7 @@ class Entry:
     ) -> None:
         self.tracer = tracer
         self.trace_id = trace_id
-        self.operation: str | Callable[[], str] = operation
+        self.operation = operation
         self.path = path
         self.remote_id = remote_id
         self.flags = flags
@@ -68,7 +70,8 @@ class Entry:
         self.raw_id = b""
         self.caller = NO_CALLER
         self.uid = ""
-        self.baggage: Baggage | None = None
+        self._baggage: Baggage | None = None
+        self._plain = b""
         self.tracestate: tuple[str, ...] = ()
         self.append = tracer.reporter.append
         self.clock: Callable[[], int] = tracer.clock
@@ -77,7 +80,7 @@ class Entry:
     @property
     def trace_hex(self) -> str:
         """The trace id as 32 hex digits."""
-        return trace_hex(self.trace_id)
+        return self.trace_bytes.hex()
 
     @property
     def trace_bytes(self) -> bytes:
@@ -99,20 +102,54 @@ class Entry:
         """What an earlier hop, or this one, put under ``key``."""
         return self.baggage.get(key) if self.baggage else None
 
+    @property
+    def baggage(self) -> Baggage | None:
+        """What travels with the work; what came in is parsed when first asked for."""
+        if self._plain:
+            with making:
+                if self._plain:
+                    self._baggage = Baggage.of_plain(self._plain.decode(), *self._baggage_options())
+                    self._plain = b""
+        return self._baggage
+
+    @baggage.setter
+    def baggage(self, baggage: Baggage | None) -> None:
+        self._baggage = baggage
+
+    def baggage_header(self, sender_id: int) -> str:
+        """The ``baggage`` header of a call of row ``sender_id``; what nobody touched goes on as it came."""
+        plain = self._plain
+        if plain and len(plain) <= self.tracer.config.baggage_bytes:
+            return plain.decode()
+        return self.baggage.write(sender_id) if self.baggage is not None else ""
+
     def receive(self, baggage: Baggage) -> None:
         """Take the baggage that came in."""
-        self.baggage = baggage
+        self._baggage = baggage
         uid, load_test = baggage.get("uid"), baggage.get("load_test")
         if uid:
             self.uid = uid[:MAX_UID]
         if load_test:
             self._declare("load_test", load_test)
 
+    def receive_plain(self, plain: bytes) -> None:
+        """Take baggage of the usual shape (:mod:`hopline.propagation.usual`)."""
+        if b"," in plain or plain.startswith(b"load_test="):
+            self.receive(Baggage.of_plain(plain.decode(), *self._baggage_options()))
+            return
+        self._plain = plain
+        if plain.startswith(b"uid="):
+            self.uid = plain[4 : 4 + MAX_UID].decode()
+
     def _own_baggage(self) -> Baggage:
-        if self.baggage is None:
-            config = self.tracer.config
-            self.baggage = Baggage(config.baggage_bytes, self.tracer.counts.add)
-        return self.baggage
+        with making:
+            if self.baggage is None:
+                self._baggage = Baggage(*self._baggage_options())
+            assert self._baggage is not None
+            return self._baggage
+
+    def _baggage_options(self) -> tuple[int, Callable[[str], None]]:
+        return self.tracer.config.baggage_bytes, self.tracer.counts.add
 
     def _declare(self, key: str, value: str) -> None:
         """Copy a declared key to where each row finds it."""

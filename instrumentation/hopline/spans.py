@@ -5,7 +5,6 @@ the reporter's buffer when it begins; the sender thread takes it from there,
 waits for its end, and does everything else: path text, caps, masks, encoding.
 """
 
-import os
 import threading
 from asyncio import CancelledError
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from hopline.context import get_current, set_current
 from hopline.entry import Entry
 from hopline.ids import MAX_DEPTH, MAX_PATH, span_hex, within_limits
 from hopline.model import CALL_KINDS, Annotation, Link
+from hopline.once import making
 from hopline.text import as_text
 
 MAX_TAGS: Final = 64
@@ -26,10 +26,6 @@ _DIGITS_OF_CHILD: Final = 7
 
 QUIET: Final = (GeneratorExit, CancelledError, SystemExit)
 """Exceptions that end a span without marking it as failed."""
-
-_opening = threading.Lock()
-# Held over a fork, so that no child begins with a lock that a thread of its parent holds for ever.
-os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_opening.release)
 
 
 class LastNumbers:
@@ -297,7 +293,7 @@ class Span:
             row = row.parent
         if row is not None and row.numbers is None:
             path = row.span_id
-            with _opening:
+            with making:
                 if row.numbers is None:
                     near_limit = path.count(".") >= MAX_DEPTH - 1 or len(path) > MAX_PATH - 1 - _DIGITS_OF_CHILD
                     row.numbers = LastNumbers(path) if near_limit else count(1)

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from binascii import unhexlify
+from collections.abc import Callable
 from time import perf_counter_ns, time_ns
 from typing import Any, Final
 
@@ -9,16 +11,19 @@ from hopline import config as settings
 from hopline.config import Config
 from hopline.context import get_current
 from hopline.counts import Counts
-from hopline.entry import Entry
+from hopline.entry import NO_CALLER, Entry
 from hopline.errors import SettingError
 from hopline.ids import FRAGMENT, RANDOM_BITS, new_trace_id, random_bits, span_hex, trace_hex, within_limits
 from hopline.model import CALL_KINDS, DEBUG, SAMPLED, WEIGHT_ONE
 from hopline.noop import NOOP, UnsampledSpan
-from hopline.propagation import inbound
+from hopline.passing import PassingSpan
+from hopline.propagation import inbound, usual
 from hopline.propagation.baggage import Baggage
-from hopline.propagation.inbound import Headers, Remote
+from hopline.propagation.inbound import HeaderPair, Headers, Remote
 from hopline.propagation.outbound import is_trusted
+from hopline.propagation.traceparent import RANDOM_FLAG
 from hopline.propagation.tracestate import otel_weight
+from hopline.propagation.usual import Usual
 from hopline.report import Reporter
 from hopline.sampling import OperationSampler, RateSampler, Sampler, TargetSampler
 from hopline.spans import Span
@@ -29,6 +34,9 @@ from hopline.transports.discard import DiscardTransport
 LOCAL: Final = "local"
 LOOK_AROUND: Final = 1_023
 """Mask of child numbers: where it gives 0 there is more to do than to make a span."""
+
+RATE_TAG: Final = "hopline.rate"
+"""Marks rows whose sampling rate only a stranger knows: figures count them once."""
 
 _new = object.__new__
 _SECOND: Final = 1_000_000_000
@@ -44,6 +52,7 @@ class Tracer:
         self.enabled = config.enabled
         self.sampler = _sampler(config, self.counts)
         self._keeps_all = isinstance(self.sampler, RateSampler) and config.sample == 1
+        self._follows = config.accept_inbound and config.follow_inbound
         self.clock = config.clock or perf_counter_ns
         self._wall = config.clock or time_ns
         self.ignored_paths = frozenset(config.ignore_paths)
@@ -81,10 +90,54 @@ class Tracer:
         try:
             remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
             if remote is not None and remote.hop is not None and remote.hop.weight != WEIGHT_ONE:
-                remote.trusted = sender is None or is_trusted(sender, self.config.trusted_hosts)
+                remote.trusted = self._trusts(sender)
             return self.enter(name, remote, baggage, kind, debug=debug)
         except Exception as error:
             return broken(error)
+
+    def receive_http(
+        self, name: str, headers: list[HeaderPair], sender: str | None, operation: Callable[[], str]
+    ) -> Span:
+        """:meth:`receive` for pairs of bytes with names in lower case, as ASGI has them: the shortest way in.
+
+        ``operation`` names the work to callees, once its route is known.
+        """
+        if not self.enabled:
+            return NOOP
+        try:
+            known = usual.read(headers) if self._follows else None
+            if known is None:
+                span = self.receive(name, headers, sender=sender)
+                if span is not NOOP:
+                    span.entry.operation = operation
+            elif known[2] & SAMPLED:
+                span = self._entry_span(self.entry_of(known, sender, operation), name, "server", {})
+                if known[3] is None or (known[3][1] != WEIGHT_ONE and not self._trusts(sender)):
+                    span.tags[RATE_TAG] = "unknown"
+            else:
+                span = PassingSpan(self, known, sender, operation)
+            return span
+        except Exception as error:
+            return broken(error)
+
+    def entry_of(self, known: Usual, sender: str | None, operation: Callable[[], str]) -> Entry:
+        """What the spans of a trace share that came from ``sender`` by headers of the usual shape."""
+        parent, plain, flags, caller = known
+        path, weight, names = caller or (FRAGMENT, WEIGHT_ONE, NO_CALLER)
+        if weight != WEIGHT_ONE and not self._trusts(sender):
+            weight = WEIGHT_ONE
+        raw_id = unhexlify(parent[3:35])
+        trace_id, remote_id = int.from_bytes(raw_id, "big"), int(parent[36:52], 16)
+        entry = Entry(self, trace_id, operation, path, remote_id, flags & SAMPLED, weight)
+        entry.raw_id = raw_id
+        entry.caller = names
+        entry.random = flags & RANDOM_FLAG
+        if plain is not None:
+            entry.receive_plain(plain)
+        return entry
+
+    def _trusts(self, sender: str | None) -> bool:
+        return sender is None or is_trusted(sender, self.config.trusted_hosts)
 
     def enter(
         self, name: str, remote: Remote | None, baggage: Baggage | None, kind: str = "server", *, debug: bool = False
@@ -115,7 +168,7 @@ class Tracer:
         """A stranger's sample: weighed as its tracestate says, else marked, for figures count it once."""
         weight = otel_weight(remote.others)
         if weight is None:
-            span.tag("hopline.rate", "unknown")
+            span.tags[RATE_TAG] = "unknown"
         else:
             span.entry.weight = weight
 

@@ -263,15 +263,15 @@ def test_forked_child_has_its_own_buffer_thread_and_instance(traced):
     assert len(transport.rows) == 6
 
 
-def test_fork_waits_for_the_lock_that_opens_counters(traced):
+def test_fork_waits_for_the_lock_of_what_is_made_once(traced):
     """S4: a child never begins with a lock of ours that a thread of its parent holds."""
-    from hopline import spans
+    from hopline.once import making
 
     traced()
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with spans._opening:
+        with making:
             held.set()
             release.wait(10)
 

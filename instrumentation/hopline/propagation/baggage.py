@@ -83,6 +83,15 @@ class Baggage:
         return fits
 
     @classmethod
+    def of_plain(cls, text: str, limit: int, counted: Callable[[str], None]) -> "Baggage":
+        """What :meth:`parse` makes of ``key=value``, or some of them, with nothing escaped and nothing malformed."""
+        baggage = cls(limit, counted)
+        for pair in text.split(","):
+            key, _, value = pair.partition("=")
+            baggage._kept[key] = value
+        return baggage
+
+    @classmethod
     def parse(
         cls, headers: Iterable[str], parent_id: int, limit: int, counted: Callable[[str], None]
     ) -> "Baggage | None":

@@ -41,8 +41,8 @@ def _headers(span: "Span", host: str | None) -> list[tuple[str, str]]:
     ]
     if config.b3:
         pairs += b3.write(config.b3, entry.trace_id, number, entry.flags)
-    if entry.baggage is not None and (host is None or is_trusted(host, config.trusted_hosts)):
-        text = entry.baggage.write(number)
+    if host is None or is_trusted(host, config.trusted_hosts):
+        text = entry.baggage_header(number)
         if text:
             pairs.append(("baggage", text))
     return pairs

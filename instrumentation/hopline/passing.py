@@ -1,0 +1,62 @@
+"""The span of an unsampled request whose context nobody may ever ask for."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING
+
+from hopline.entry import Entry
+from hopline.ids import FRAGMENT, random_bits
+from hopline.noop import UnsampledSpan
+from hopline.once import making
+from hopline.propagation.usual import Usual
+
+if TYPE_CHECKING:
+    from hopline.tracer import Tracer
+
+
+class PassingSpan(UnsampledSpan):
+    """Root of an unsampled trace that came in by headers of the usual shape.
+
+    They are known to be well-formed, so most of what they say is read only when a call, a
+    log line or the application asks for it: many requests end without.
+    """
+
+    __slots__ = ("_known", "_made", "_operation", "_sender", "_tracer")
+
+    def __init__(self, tracer: "Tracer", known: Usual, sender: str | None, operation: Callable[[], str]) -> None:
+        self.name = self.kind = self.uid = self.path = ""
+        self.start_ns = self.end_ns = self.ordinal = 0
+        self.parent = self.rare = self._previous = None
+        self._made: Entry | None = None
+        self.id_int = random_bits(64)
+        self.numbers = count(1)
+        self._tracer = tracer
+        self._known = known
+        self._operation = operation
+        self._sender = sender
+
+    @property
+    def entry(self) -> Entry:  # type: ignore[override]
+        """Made when first asked for; one for all threads, since whatever is put there must reach them all."""
+        if self._made is None:
+            with making:
+                if self._made is None:
+                    self._made = self._read()
+        return self._made
+
+    def _read(self) -> Entry:
+        try:
+            return self._tracer.entry_of(self._known, self._sender, self._operation)
+        except Exception:  # whoever asks is the application
+            self._tracer.counts.add("client_errors")
+            return Entry(self._tracer, int(self._known[0][3:35], 16), self._operation, FRAGMENT, 0, 0)
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits."""
+        return self._known[0][3:35].decode()
+
+    @property
+    def span_id(self) -> str:
+        """The path of the root."""
+        return self.entry.path
