@@ -1,5 +1,6 @@
 """Connections: what the embedded engine does to those who do not know it, kept away from callers."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -141,6 +142,35 @@ def run(script: str, path: Path) -> str:
     return subprocess.run(
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True, input="", timeout=60
     ).stdout.strip()
+
+
+CRASH = """
+import ctypes, os, sys, threading
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+for _ in range(2):
+    store = ClickHouse(StoreSettings(path=sys.argv[1]))
+    store.check()
+    if _ == 0:
+        store.close()
+crash = {"abort": os.abort, "segv": lambda: ctypes.string_at(0)}[sys.argv[2]]
+thread = threading.Thread(target=crash)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize(("how", "number"), [("abort", signal.SIGABRT), ("segv", signal.SIGSEGV)])
+def test_a_crash_ends_the_process(tmp_path: Path, how: str, number: int) -> None:
+    """R1: the engine's own handler of deadly signals would keep a crashed process for ever, port and folder held."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", CRASH, str(tmp_path), how],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -number
+    assert "Current thread" in ended.stderr
 
 
 def test_a_held_folder_says_who_holds_it(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from hopline_collector.store import deadly_signals
 from hopline_collector.store.errors import StoreAwayError, StoreBusyError, StoreError, StoreHeldError
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,11 @@ class ClickHouse:
 
 
 def _connect_embedded(settings: StoreSettings) -> Any:
+    with deadly_signals.as_before():
+        return _open_engine(settings)
+
+
+def _open_engine(settings: StoreSettings) -> Any:
     import clickhouse_connect
 
     path = Path(settings.path)
