@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hopline_collector import plan as plans
+from hopline_collector import trial
 from hopline_collector.core import Block, Counts, Message, build_block
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.plan import Plan, PlanError
@@ -262,7 +263,7 @@ class HandOver:
         log.error("%s: %d to %d expired before they were read", lane.key, lane.start, lane.log_start)
         plan = Plan(lane.start, lane.log_start, self._clock())
         entry = self._entry(lane, plan, Counts(), gap=True)
-        self._writer.account(entry, _empty_block(), plan.token(self.source.name, *lane.key) + "/gap")
+        self._writer.account(entry, Block({}, 0, [], [], Counts()), plan.token(self.source.name, *lane.key) + "/gap")
         self._observe(entry)
 
     def _build(self, lane: Lane) -> None:
@@ -271,7 +272,8 @@ class HandOver:
         rules = self._rules.load(plan.rules)
         if plan.phase == "decode":
             if plan.tries >= plans.DECODE_TRIES:
-                plan, lane.failures = plan.narrowed(), 0
+                messages = [m for m in lane.messages if m.offset < plan.end]
+                plan, lane.failures = trial.isolated(plan, messages, lambda tried: self._commit(lane, tried)), 0
             plan = plan.begun()
             self._commit(lane, plan)
         lane.block = build_block([m for m in lane.messages if m.offset < plan.end], plan, rules)
@@ -392,7 +394,3 @@ class HandOver:
     def _stop(self, lane: Lane, reason: str) -> None:
         log.error("%s stands still: %s", lane.key, reason)
         lane.stopped, lane.trouble = True, reason
-
-
-def _empty_block() -> Block:
-    return Block({}, 0, [], [], Counts())

@@ -16,7 +16,10 @@ MAX_CHARACTERS: Final = 4_096
 """The broker's bound on commit metadata, in characters."""
 
 DECODE_TRIES: Final = 3
-"""Deaths or failures while decoding after which a range is halved."""
+"""Deaths or failures while decoding after which messages are tried one by one, elsewhere."""
+
+SKIPPED_MOST: Final = 150
+"""Offsets that a plan skips, so that it stays within :data:`MAX_CHARACTERS`."""
 
 Phase = Literal["decode", "insert"]
 
@@ -62,6 +65,13 @@ class Plan:
         if self.end - self.start > 1:
             return replace(self, end=self.start + (self.end - self.start) // 2, phase="decode", tries=0)
         return replace(self, phase="decode", tries=0, skip=(*self.skip, self.start))
+
+    def without(self, offsets: tuple[int, ...]) -> "Plan":
+        """The same range with these messages skipped; narrowed instead when there are none, or no room for them."""
+        room = SKIPPED_MOST - len(self.skip)
+        if not offsets or room <= 0:
+            return self.narrowed()
+        return replace(self, phase="decode", tries=0, skip=(*self.skip, *offsets[:room]))
 
 
 class _Text(msgspec.Struct, rename={"tries": "try"}):

@@ -1,12 +1,15 @@
-"""Death at a step of the hand-over, from inside: nothing after the step runs, not even clean-up."""
+"""Death of a collector from inside: at a step of the hand-over, or by one message. Nothing runs after it."""
 
 import os
 import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from hopline_collector import consumer
+from hopline_collector import consumer, trial
 from hopline_collector.consumer import HandOver
+from hopline_collector.core import DECODERS, Block, build_block
 from hopline_collector.store.writer import ClickHouseWriter
 
 STEPS = ("planned", "built", "inserted", "accounted", "committed")
@@ -29,6 +32,31 @@ def die_at(step: str) -> None:
             HandOver._finish = _dead  # type: ignore[method-assign]
         case _:
             raise ValueError(step)
+
+
+def abort_on(mark: str) -> None:
+    """Have a message that holds `mark` end this process while it is decoded, as a broken C library would."""
+    decode, wanted = DECODERS["native"], mark.encode()
+
+    def decode_or_abort(body: bytes) -> Any:
+        if wanted in body:
+            os.abort()
+        return decode(body)
+
+    DECODERS["native"] = decode_or_abort  # type: ignore[index]
+    trial.COMMAND = (sys.executable, str(Path(__file__).with_name("trial_process.py")), mark)
+
+
+def spoil(mark: str) -> None:
+    """Have rows of the name `mark` get past the limits with text that no engine takes."""
+
+    def build_and_spoil(*arguments: Any) -> Block:
+        block = build_block(*arguments)
+        if block.rows:
+            block.columns["name"] = ["\ud800" if name == mark else name for name in block.columns["name"]]
+        return block
+
+    consumer.build_block = build_and_spoil
 
 
 def _dead(*_: Any) -> Any:

@@ -43,7 +43,6 @@ def test_kills_on_kafka_lose_and_double_nothing(rig: Rig, kafka_broker: Broker, 
     collector.start()
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
-    assert collector.gauge("hopline_ledger_imbalance") == 0
     assert collector.stop() == 0
     rig.check(tmp_path / "store", running.acknowledged)
 
@@ -127,5 +126,4 @@ def test_sigterm_ends_with_0_in_time(rig: Rig, tmp_path: Path, signal_when: str)
     if signal_when == "loaded":
         rig.load(lambda body: post(collector, body))
         collector.wait_for_rows(10 * ROWS)
-    assert collector.process is not None
-    assert collector.process.stop(10.0) == 0
+    assert collector.stop(10.0) == 0

@@ -25,7 +25,6 @@ def test_death_at_each_step_on_the_journal(rig: Rig, tmp_path: Path) -> None:
     collector.start()
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
-    assert collector.gauge("hopline_ledger_imbalance") == 0
     assert collector.stop() == 0
     rig.check(tmp_path / "store", running.acknowledged)
 
@@ -42,7 +41,6 @@ def test_death_at_each_step_on_kafka(rig: Rig, kafka_broker: Broker, topic: Topi
     collector.start()
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
-    assert collector.gauge("hopline_ledger_imbalance") == 0
     assert collector.stop() == 0
     rig.check(tmp_path / "store", running.acknowledged)
 
@@ -68,7 +66,6 @@ def test_three_collectors_are_killed_again_and_again(
         victim.start()
     running.stop()
     collectors[0].wait_for_rows(len(running.acknowledged) * ROWS)
-    assert [collector.gauge("hopline_ledger_imbalance") for collector in collectors] == [0, 0, 0]
     owners = own_clickhouse.execute("SELECT uniqExact(collector) FROM hopline.ledger GROUP BY partition").split()
     assert len(owners) == 6
     assert max(map(int, owners)) > 1, "no partition went from one collector to another"

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from kafka import KafkaProducer
 
 from hopline_collector.ledger import flaws
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_deploy.ports import free_ports
+from support.accounts import RECEIVED, assert_balanced, gauge
 from support.engine import Front
 from support.leftovers import collect_refused_sockets
 from support.oracle import differences, rows_of
@@ -41,9 +43,14 @@ class Killable:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def launch(self) -> Child:
+        """Start it and do not wait for anything."""
         self.process = self._children.python(str(SCRIPT), json.dumps(self.settings))
-        self.process.wait_for_url(f"{self.url}/health/live", 60.0)
+        return self.process
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        self.launch().wait_for_url(f"{self.url}/health/live", 60.0)
 
     def die_at(self, step: str) -> None:
         """Start it, and wait for its death at that step of the hand-over (tests/faults/dying.py)."""
@@ -51,32 +58,46 @@ class Killable:
         assert self.process.wait(60.0) == -signal.SIGKILL, self.process.output[-3000:]
 
     def kill9(self) -> None:
-        assert self.process is not None
-        self.process.kill9()
+        self._running().kill9()
 
-    def stop(self) -> int:
-        assert self.process is not None
-        return self.process.stop()
+    def stop(self, within: float = 15.0) -> int:
+        """SIGTERM, once the accounting identity was seen to hold; the exit code, -9 when it took longer."""
+        self.balanced()
+        return self._running().stop(within)
+
+    def balanced(self, received: int | None = None) -> None:
+        """Assert the accounting identity as /metrics shows it, and how many rows were received."""
+        self._running()
+        assert_balanced(self.url, received)
 
     def troubles(self) -> dict[str, str]:
         """What /health/ready says stands in the way, by part."""
         return dict(httpx.get(f"{self.url}/health/ready", timeout=20.0).json()["troubles"])
 
     def gauge(self, name: str) -> float:
-        """The value of one line of /metrics; -1 when it is not there."""
-        for line in httpx.get(f"{self.url}/metrics", timeout=10.0).text.splitlines():
-            if line.startswith(name + " "):
-                return float(line.rpartition(" ")[2])
-        return -1.0
+        """The value of one line of /metrics; an `AssertionError` while it is not there."""
+        self._running()
+        return gauge(self.url, name)
 
     def wait_for_rows(self, count: int, deadline: float = 120.0) -> None:
-        """Wait until the ledger has received at least `count` rows."""
-        name = 'hopline_ledger_rows{account="received"}'
+        """Wait until the ledger has received at least `count` rows; fails at once when the process is gone."""
+        seen = [-1.0]
+
+        def enough() -> bool:
+            seen[0] = self.gauge(RECEIVED)
+            return seen[0] >= count
+
         try:
-            wait_until(lambda: self.gauge(name) >= count, deadline, what=f"{count} rows in the ledger")
+            wait_until(enough, deadline, what=f"{count} rows in the ledger")
         except AssertionError as error:
-            assert self.process is not None
-            raise AssertionError(f"{self.gauge(name)} rows; {self.process.output[-3000:]}") from error
+            raise AssertionError(f"{seen[0]:.0f} of {count} rows; {self._running().output[-3000:]}") from error
+
+    def _running(self) -> Child:
+        """The process; it fails the test when that has ended by itself, and says how."""
+        assert self.process is not None
+        if not self.process.running():
+            pytest.fail(f"ended with {self.process.wait()}:\n{self.process.output[-6000:]}", pytrace=False)
+        return self.process
 
 
 def post(collector: Killable, body: bytes) -> bool:
