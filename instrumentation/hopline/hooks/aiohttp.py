@@ -11,6 +11,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 
 from hopline.context import Active
 from hopline.hooks import http_client, outgoing
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -56,32 +57,42 @@ class _Middleware:
         self._attempt = 0
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        host = request.url.host or ""
-        span = outgoing.guarded(_start, request, self._attempt)
+        span = guarded(_start, request, self._attempt)
         self._attempt += 1
-        for name, value in outgoing.headers(span, host):
-            request.headers[name] = value
         if span is NOOP:
             return await handler(request)
-        span.begin()
         try:
             with Active(span):
                 response = await handler(request)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        http_client.answered(span, response.status, response.headers)
         if response.status in _REDIRECTS:
             self._attempt = 0
-        if response.status == 101:
-            span.finish()  # a websocket from here on
-        else:
-            setattr(response, _SPAN, span)
-            response.content.on_eof(span.finish)
+        quietly(_answered, span, response)
         return response
 
 
 def _start(request: ClientRequest, attempt: int) -> Span:
+    """Client row of this attempt, begun, its headers written."""
+    span = guarded(_row, request, attempt)
+    for name, value in outgoing.headers(span, request.url.host or ""):
+        request.headers[name] = value
+    span.begin()
+    return span
+
+
+def _answered(span: Span, response: ClientResponse) -> None:
+    """Note the answer, and let the end of its body end the row."""
+    http_client.answered(span, response.status, response.headers)
+    if response.status == 101:
+        span.finish()  # a websocket from here on
+    else:
+        setattr(response, _SPAN, span)
+        response.content.on_eof(functools.partial(quietly, span.finish))
+
+
+def _row(request: ClientRequest, attempt: int) -> Span:
     url = request.url
     span = http_client.start(request.method, str(url), url.host or "", url.port)
     if span.recording:
@@ -95,7 +106,7 @@ def _ended(original: Any) -> Any:
         """The body was read to its end, or reading it failed, or it will not be read."""
         span: Span | None = getattr(self, _SPAN, None)
         if span is not None:
-            span.finish(self.content.exception())
+            quietly(span.finish, self.content.exception())
         return original(self)
 
     return end

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from hopline import tracer as tracing
 from hopline.context import Active
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
 from hopline.hooks.patch import Patches
 from hopline.hooks.wsgi import DISCONNECT
@@ -42,7 +43,7 @@ def _traced(original: Any) -> Any:
     @functools.wraps(original)
     def init(self: web.Application, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        trace_application(self)
+        quietly(trace_application, self)
 
     return init
 
@@ -57,34 +58,44 @@ def trace_application(app: web.Application) -> None:
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Serve one request under a server row."""
-    tracer = tracing.active()
-    if _SPAN in request or request.path in tracer.ignored_paths:
-        return await handler(request)
-    span = tracer.receive(request.method, request.headers.items())
+    span = guarded(_start, request)
     if span is NOOP:
         return await handler(request)
-    request[_SPAN] = span
-    span.name = span.entry.operation = name(request)
-    span.begin()
     try:
         with Active(span):
             response = await handler(request)
     except web.HTTPException as answer:
-        _end(span, request, answer.status)
+        quietly(_end, span, request, answer.status)
         raise
     except CancelledError:
-        span.fail(DISCONNECT)
-        _end(span, request, 0)
+        quietly(_end, span, request, 0)
         raise
     except BaseException as error:
-        span.record_exception(error)
-        _end(span, request, 500)
+        quietly(_end, span, request, 500, error)
         raise
-    _end(span, request, response.status)
+    quietly(_end, span, request, response.status)
     return response
 
 
-def _end(span: Span, request: web.Request, status: int) -> None:
+def _start(request: web.Request) -> Span:
+    """Server row, begun, or the no-op for a request that has one or shall have none."""
+    tracer = tracing.active()
+    if _SPAN in request or request.path in tracer.ignored_paths:
+        return NOOP
+    span = tracer.receive(request.method, request.headers.items(), sender=request.remote)
+    if span is not NOOP:
+        request[_SPAN] = span
+        span.name = span.entry.operation = name(request)
+        span.begin()
+    return span
+
+
+def _end(span: Span, request: web.Request, status: int, error: BaseException | None = None) -> None:
+    """End the row; without a status the client has gone."""
+    if error is not None:
+        span.record_exception(error)
+    elif not status:
+        span.fail(DISCONNECT)
     if span.recording:
         span.tag("http.request.method", request.method)
         span.attr("url.path", request.path)
@@ -100,8 +111,12 @@ def _end(span: Span, request: web.Request, status: int) -> None:
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     span: Span | None = request.get(_SPAN)
     if span is not None:
-        response.headers[TRACE_HEADER] = span.trace_id
-        response.headers[SERVICE_HEADER] = span.entry.tracer.config.service
+        quietly(_say_who, response, span)
+
+
+def _say_who(response: web.StreamResponse, span: Span) -> None:
+    response.headers[TRACE_HEADER] = span.trace_id
+    response.headers[SERVICE_HEADER] = span.entry.tracer.config.service
 
 
 def name(request: web.Request) -> str:

@@ -3,7 +3,9 @@
 import functools
 from typing import Any
 
+from hopline.hooks.guard import guarded
 from hopline.hooks.patch import Patches
+from hopline.spans import Span
 from hopline.tracer import span
 
 _patches = Patches()
@@ -25,7 +27,11 @@ def uninstall() -> None:
 def _traced(original: Any) -> Any:
     @functools.wraps(original)
     async def call(self: Any) -> None:
-        with span(f"background {getattr(self.func, '__qualname__', type(self.func).__name__)}"):
+        with guarded(_row, self):
             await original(self)
 
     return call
+
+
+def _row(task: Any) -> Span:
+    return span(f"background {getattr(task.func, '__qualname__', type(task.func).__name__)}")

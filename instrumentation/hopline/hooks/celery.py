@@ -6,14 +6,17 @@ it is. A task that is called eagerly runs under a local row.
 """
 
 import functools
+from contextvars import ContextVar
 from typing import Any, Final
 
 from celery import Celery, signals
+from kombu.utils.url import parse_url
 
 from hopline import tracer as tracing
 from hopline.api import flush
 from hopline.context import Active, current
 from hopline.hooks import outgoing
+from hopline.hooks.guard import guarded, guards, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -23,7 +26,11 @@ from hopline.tracer import span as local_span
 _RUN: Final = "_hopline_run"
 _PROPAGATED: Final = ("traceparent", "tracestate", "baggage", "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-Sampled")
 
+_REMOTE: Final = frozenset({"sqs", "gcpubsub"})
+"""Brokers whose address names no host, and which are not on this machine."""
+
 _patches = Patches()
+_broker: ContextVar[str | None] = ContextVar("hopline_celery_broker", default=None)
 
 
 def install() -> None:
@@ -44,23 +51,41 @@ def uninstall() -> None:
 def _send(original: Any) -> Any:
     @functools.wraps(original)
     def send_task(self: Celery, name: str, *args: Any, **kwargs: Any) -> Any:
-        span = outgoing.guarded(call, f"send {name}", kind="producer", peer_kind="mq")
-        if span is NOOP:
-            return original(self, name, *args, **kwargs)
-        span.tag("messaging.system", "celery")
-        span.begin()
+        token = _broker.set(quietly(broker_host, self))
+        span = guarded(_producer_row, name)
         try:
+            if span is NOOP:
+                return original(self, name, *args, **kwargs)
             with Active(span):
                 result = original(self, name, *args, **kwargs)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        span.finish()
+        finally:
+            _broker.reset(token)
+        quietly(span.finish)
         return result
 
     return send_task
 
 
+def _producer_row(name: str) -> Span:
+    span = call(f"send {name}", kind="producer", peer_kind="mq")
+    span.tag("messaging.system", "celery")
+    span.begin()
+    return span
+
+
+def broker_host(app: Celery) -> str | None:
+    """The host that decides whether baggage may go to the broker; ``None`` for one inside this machine."""
+    urls = app.conf.broker_write_url or app.conf.broker_url or "amqp://localhost"
+    parsed = [parse_url(url) for url in (urls.split(";") if isinstance(urls, str) else urls)]
+    return outgoing.least_trusted(
+        [one["hostname"] or "" for one in parsed if one["hostname"] or one["transport"] in _REMOTE]
+    )
+
+
+@guards
 def _before_publish(headers: dict[str, Any] | None = None, exchange: str = "", routing_key: str = "", **_: Any) -> None:
     """Write the producer row's headers into the message, whose queue is known now."""
     span = current.get()
@@ -70,7 +95,7 @@ def _before_publish(headers: dict[str, Any] | None = None, exchange: str = "", r
         span.peer = routing_key or exchange
     for name in _PROPAGATED:
         headers.pop(name, None)  # a retry copies the headers of the run before it
-    headers.update(outgoing.headers(span))
+    headers.update(outgoing.headers(span, _broker.get()))
 
 
 class _Run:
@@ -89,6 +114,7 @@ class _Run:
         self.span.finish()
 
 
+@guards
 def _started(task: Any = None, **_: Any) -> None:
     request = task.request
     if not tracing.active().enabled:
@@ -109,6 +135,7 @@ def _started(task: Any = None, **_: Any) -> None:
     setattr(request, _RUN, _Run(span))
 
 
+@guards
 def _ended(task: Any = None, **_: Any) -> None:
     run: _Run | None = getattr(task.request, _RUN, None)
     if run is not None:
@@ -116,10 +143,12 @@ def _ended(task: Any = None, **_: Any) -> None:
         run.end()
 
 
+@guards
 def _failed(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
     _note(sender.request, exception)
 
 
+@guards
 def _retried(request: Any = None, reason: Any = None, **_: Any) -> None:
     """The run that asks for a retry has failed."""
     _note(request, getattr(reason, "exc", None) or reason)
@@ -131,6 +160,7 @@ def _note(request: Any, error: Any) -> None:
         run.span.record_exception(error)
 
 
+@guards
 def _process_ends(**_: Any) -> None:
     """A pool's process ends without its exit functions."""
     flush(tracing.active().config.exit_timeout_s)

@@ -19,6 +19,7 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase
 
 from hopline import tracer as tracing
 from hopline.context import Active, current
+from hopline.hooks.guard import quietly
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
 from hopline.hooks.patch import Patches
 from hopline.hooks.wsgi import DISCONNECT, ROUTE_KEY, SPAN_KEY, Body, braces, request_headers
@@ -79,27 +80,25 @@ class TraceMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """Serve one request under a server row."""
-        span = _start(request)
+        exchange = quietly(_start, request)
         if self._is_async:
-            return self._serve_async(request, span)
-        if span is NOOP:
+            return self._serve_async(request, exchange)
+        if exchange is None:
             return self._pass_on(request, self._get_response(request))
-        exchange = _Exchange(span, request)
         try:
-            with Active(span):
+            with Active(exchange.span):
                 response = self._get_response(request)
         except BaseException as error:
             exchange.end(error)
             raise
         return exchange.answer(response)
 
-    async def _serve_async(self, request: HttpRequest, span: Span) -> HttpResponseBase:
+    async def _serve_async(self, request: HttpRequest, exchange: "_Exchange | None") -> HttpResponseBase:
         get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]] = self._get_response
-        if span is NOOP:
+        if exchange is None:
             return self._pass_on(request, await get_response(request))
-        exchange = _Exchange(span, request)
         try:
-            with Active(span):
+            with Active(exchange.span):
                 response = await get_response(request)
         except BaseException as error:
             exchange.end(error)
@@ -117,23 +116,25 @@ class TraceMiddleware:
         setattr(request, _ERROR, exception)
 
 
-def _start(request: HttpRequest) -> Span:
-    """Server row, or the no-op for a request that has one or shall have none."""
+def _start(request: HttpRequest) -> "_Exchange | None":
+    """The request and its row, begun; ``None`` for one that has a row or shall have none."""
     tracer = tracing.active()
     outer = current.get()
     traced = SPAN_KEY in request.META or (outer is not None and outer.kind == "server")
     if traced or request.path in tracer.ignored_paths:
-        return NOOP
-    return tracer.receive(request.method or "", request_headers(request.META))
+        return None
+    sender = request.META.get("REMOTE_ADDR") or None
+    span = tracer.receive(request.method or "", request_headers(request.META), sender=sender)
+    return None if span is NOOP else _Exchange(span, request)
 
 
 class _Exchange:
     """One request and its row, which ends with the body of the answer."""
 
-    __slots__ = ("_request", "_span", "_status")
+    __slots__ = ("_request", "_status", "span")
 
     def __init__(self, span: Span, request: HttpRequest) -> None:
-        self._span = span
+        self.span = span
         self._request = request
         self._status = 0
         request.META[SPAN_KEY] = span
@@ -141,7 +142,12 @@ class _Exchange:
         span.begin()
 
     def answer(self, response: HttpResponseBase) -> HttpResponseBase:
-        span = self._span
+        """The answer with our headers, its row ended or to end with its body."""
+        quietly(self._answer, response)
+        return response
+
+    def _answer(self, response: HttpResponseBase) -> None:
+        span = self.span
         self._status = response.status_code
         response.headers[TRACE_HEADER] = span.trace_id
         response.headers[SERVICE_HEADER] = span.entry.tracer.config.service
@@ -153,10 +159,12 @@ class _Exchange:
             context = copy_context()
             context.run(current.set, span)
             response.streaming_content = Body(response.streaming_content, self, context.run)
-        return response
 
     def end(self, error: BaseException | None = None) -> None:
-        span, request = self._span, self._request
+        quietly(self._end, error)
+
+    def _end(self, error: BaseException | None) -> None:
+        span, request = self.span, self._request
         if span.recording and not span.end_ns:
             span.name = self._name()
             span.tag("http.request.method", request.method)
@@ -174,13 +182,10 @@ class _Exchange:
     def cut(self) -> None:
         """The server stopped before the end of the body: the client has gone."""
         if self._request.method != "HEAD":
-            self._span.fail(DISCONNECT)
+            quietly(self.span.fail, DISCONNECT)
 
     def _name(self) -> str:
-        try:
-            route = template(self._request)
-        except Exception:  # a resolver of another kind
-            route = ""
+        route = quietly(template, self._request)  # a resolver of another kind costs the route
         return f"{self._request.method} {route}" if route else str(self._request.method)
 
 

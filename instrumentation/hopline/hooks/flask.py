@@ -10,6 +10,7 @@ from typing import Any
 import flask
 
 from hopline.api import current_span
+from hopline.hooks.guard import quietly
 from hopline.hooks.patch import Patches
 from hopline.hooks.wsgi import Environ, StartResponse, TraceMiddleware
 
@@ -30,7 +31,7 @@ def uninstall() -> None:
 
 
 def _failed(_app: flask.Flask, exception: BaseException, **_: Any) -> None:
-    current_span().record_exception(exception)
+    quietly(current_span().record_exception, exception)
 
 
 def _traced(original: Any) -> Any:

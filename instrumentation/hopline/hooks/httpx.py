@@ -8,6 +8,7 @@ import httpx
 
 from hopline.context import Active
 from hopline.hooks import http_client, outgoing
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -36,19 +37,17 @@ def uninstall() -> None:
 def _sync(original: Any) -> Any:
     @functools.wraps(original)
     def handle_request(self: Any, request: httpx.Request) -> httpx.Response:
-        span = _start(request)
+        span = guarded(_start, request)
         if span is NOOP:
             response: httpx.Response = original(self, request)
             return response
-        span.begin()
         try:
             with Active(span):
                 response = original(self, request)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        http_client.answered(span, response.status_code, response.headers)
-        _end_with_body(span, response)
+        quietly(_answered, span, response)
         return response
 
     return handle_request
@@ -57,38 +56,39 @@ def _sync(original: Any) -> Any:
 def _async(original: Any) -> Any:
     @functools.wraps(original)
     async def handle_async_request(self: Any, request: httpx.Request) -> httpx.Response:
-        span = _start(request)
+        span = guarded(_start, request)
         if span is NOOP:
             response: httpx.Response = await original(self, request)
             return response
-        span.begin()
         try:
             with Active(span):
                 response = await original(self, request)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        http_client.answered(span, response.status_code, response.headers)
-        _end_with_body(span, response)
+        quietly(_answered, span, response)
         return response
 
     return handle_async_request
 
 
 def _start(request: httpx.Request) -> Span:
-    """Client row of this attempt, its headers written; inside another call, that call's headers."""
+    """Client row of this attempt, begun, its headers written; inside another call, that call's headers."""
     url = request.url
-    span = outgoing.guarded(http_client.start, request.method, str(url), url.host, url.port)
+    span = guarded(http_client.start, request.method, str(url), url.host, url.port)
     attempt = request.extensions.get(_ATTEMPT, 0)
     if span.recording and attempt:
         span.set_attempt(attempt)
     request.extensions = {**request.extensions, _ATTEMPT: attempt + 1}
     for name, value in outgoing.headers(span, url.host):
         request.headers[name] = value
+    span.begin()
     return span
 
 
-def _end_with_body(span: Span, response: httpx.Response) -> None:
+def _answered(span: Span, response: httpx.Response) -> None:
+    """Note the answer, and let the end of its body end the row."""
+    http_client.answered(span, response.status_code, response.headers)
     if isinstance(response.stream, httpx.AsyncByteStream) and not isinstance(response.stream, httpx.SyncByteStream):
         response.stream = _AsyncStream(response.stream, span)
     elif isinstance(response.stream, httpx.SyncByteStream) and not isinstance(response.stream, httpx.AsyncByteStream):
@@ -108,12 +108,12 @@ class _SyncStream(httpx.SyncByteStream):
         try:
             yield from self._stream
         except BaseException as error:
-            self._span.finish(error)
+            quietly(self._span.finish, error)
             raise
-        self._span.finish()
+        quietly(self._span.finish)
 
     def close(self) -> None:
-        self._span.finish()
+        quietly(self._span.finish)
         self._stream.close()
 
 
@@ -129,10 +129,10 @@ class _AsyncStream(httpx.AsyncByteStream):
             async for chunk in self._stream:
                 yield chunk
         except BaseException as error:
-            self._span.finish(error)
+            quietly(self._span.finish, error)
             raise
-        self._span.finish()
+        quietly(self._span.finish)
 
     async def aclose(self) -> None:
-        self._span.finish()
+        quietly(self._span.finish)
         await self._stream.aclose()

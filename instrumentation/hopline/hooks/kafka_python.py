@@ -13,9 +13,10 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from hopline import tracer as tracing
 from hopline.context import Active, current
+from hopline.hooks import outgoing
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
-from hopline.propagation import outbound
 from hopline.spans import Span
 
 _SYSTEM: Final = "messaging.system"
@@ -41,50 +42,71 @@ def _send(original: Any) -> Any:
     def send(
         self: Any, topic: str, value: Any = None, key: Any = None, headers: Any = None, *rest: Any, **kw: Any
     ) -> Any:
-        span = tracing.call(f"send {topic}", kind="producer", peer=topic, peer_kind="mq")
-        carrier = current.get() if span is NOOP else span
-        if carrier is None or carrier is NOOP:
-            return original(self, topic, value, key, headers, *rest, **kw)
-        span.tag(_SYSTEM, "kafka")
-        span.begin()
-        headers = [*(headers or ()), *((name, text.encode()) for name, text in outbound.headers(carrier))]
+        span = guarded(_producer_row, topic)
+        added = quietly(_headers, self, span)
+        if added:
+            headers = [*(headers or ()), *added]
         try:
             future = original(self, topic, value, key, headers, *rest, **kw)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        # Ends with the broker's answer, on the producer's thread, so that a lost message is seen.
-        future.add_callback(lambda _metadata: span.finish())
-        future.add_errback(span.finish)
+        if span is not NOOP:
+            # Ends with the broker's answer, on the producer's thread, so that a lost message is seen.
+            future.add_callback(lambda _metadata: quietly(span.finish))
+            future.add_errback(functools.partial(quietly, span.finish))
         return future
 
     return send
+
+
+def _producer_row(topic: str) -> Span:
+    span = tracing.call(f"send {topic}", kind="producer", peer=topic, peer_kind="mq")
+    span.tag(_SYSTEM, "kafka")
+    span.begin()
+    return span
+
+
+def _headers(producer: KafkaProducer, span: Span) -> list[tuple[str, bytes]]:
+    """Record headers; baggage only when each broker that the producer was told of is trusted."""
+    servers = producer.config["bootstrap_servers"]
+    hosts = servers.split(",") if isinstance(servers, str) else list(servers)
+    return [(name, text.encode()) for name, text in outgoing.headers(span, outgoing.least_trusted(hosts))]
 
 
 def _poll(original: Any) -> Any:
     @functools.wraps(original)
     def poll(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = original(self, *args, **kwargs)
-        if not found or not tracing.active().enabled:
-            return found
-        at = self.__dict__.setdefault(_AT, _Position())
-        return {partition: _Records(records, at) for partition, records in found.items()}
+        return (quietly(_traced, self, found) if found else None) or found
 
     return poll
+
+
+def _traced(consumer: KafkaConsumer, found: dict[Any, list[Any]]) -> dict[Any, list[Any]] | None:
+    """The records, each partition's as a list that traces their processing; ``None`` when nothing is to be traced."""
+    if not tracing.active().enabled:
+        return None
+    at = consumer.__dict__.setdefault(_AT, _Position())
+    return {partition: _Records(records, at) for partition, records in found.items()}
 
 
 def _close(original: Any) -> Any:
     @functools.wraps(original)
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
         # A loop over the consumer that was left at a record keeps that record's row open until here.
-        at = self.__dict__.get(_AT)
-        if at is not None and at.span is not None:
-            at.span.finish()
-            if current.get() is at.span:
-                current.set(None)
+        quietly(_leave, self)
         return original(self, *args, **kwargs)
 
     return close
+
+
+def _leave(consumer: KafkaConsumer) -> None:
+    at = consumer.__dict__.get(_AT)
+    if at is not None and at.span is not None:
+        at.span.finish()
+        if current.get() is at.span:
+            current.set(None)
 
 
 class _Position:
@@ -107,16 +129,15 @@ class _Records(list[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         for record in super().__iter__():
-            span = _consumer_row(record)
-            span.begin()
+            span = guarded(_consumer_row, record)
             self._at.span = span
             with Active(span):
                 try:
                     yield record
                 except GeneratorExit:  # the loop was left at this record
-                    span.finish()
+                    quietly(span.finish)
                     raise
-            span.finish()
+            quietly(span.finish)
 
 
 def _consumer_row(record: Any) -> Span:
@@ -125,4 +146,5 @@ def _consumer_row(record: Any) -> Span:
     span.tag(_SYSTEM, "kafka")
     span.tag("messaging.destination.partition.id", record.partition)
     span.attr("messaging.kafka.offset", record.offset)
+    span.begin()
     return span

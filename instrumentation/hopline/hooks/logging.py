@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from hopline import tracer as tracing
 from hopline.api import current_span
+from hopline.hooks.guard import quietly
 from hopline.hooks.patch import Patches
 from hopline.text import as_text
 
@@ -55,19 +56,24 @@ def fields() -> dict[str, str]:
 def add_fields(record: logging.LogRecord) -> None:
     """Set the fields on ``record``, under OpenTelemetry's names too, where it has none of that name."""
     found = dict.fromkeys(_NAMES, "")
-    # Asking for the service may make the tracer, which may log about its settings: that line stays without.
+    # Asking for the service may make the tracer, which may log about its settings, and our own errors are
+    # warned about: those lines stay without.
     if not getattr(_busy, "on", False):
         _busy.on = True
         try:
-            found.update(fields())
-            found["otelTraceID"] = found["trace_id"] or "0"
-            found["otelSpanID"] = found["id"] or "0"
-            found["otelServiceName"] = found["service"]
-            found["otelTraceSampled"] = str(current_span().recording)
+            quietly(_fill, found)
         finally:
             _busy.on = False
     for name, value in found.items():
         record.__dict__.setdefault(name, value)
+
+
+def _fill(found: dict[str, str]) -> None:
+    found.update(fields())
+    found["otelTraceID"] = found["trace_id"] or "0"
+    found["otelSpanID"] = found["id"] or "0"
+    found["otelServiceName"] = found["service"]
+    found["otelTraceSampled"] = str(current_span().recording)
 
 
 class TraceContextFilter(logging.Filter):
@@ -89,7 +95,7 @@ class _Factory:
         record: logging.LogRecord = self.chained(*args, **kwargs)
         if _patches.applied:
             add_fields(record)
-            _annotate(record)
+            quietly(_annotate, record)
         return record
 
 

@@ -1,30 +1,13 @@
-"""Beginning an outgoing call and its headers, for hooks of any protocol."""
+"""The headers of an outgoing call, for hooks of any protocol."""
 
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Sequence
 
 from hopline import tracer as tracing
 from hopline.context import current
+from hopline.hooks.guard import note
 from hopline.noop import NOOP
 from hopline.propagation import outbound
 from hopline.spans import Span
-
-P = ParamSpec("P")
-
-
-def guarded(make: Callable[P, Span], *args: P.args, **kwargs: P.kwargs) -> Span:
-    """``make(...)``, or the no-op when it fails: a library that changed must not take its calls down."""
-    try:
-        return make(*args, **kwargs)
-    except Exception as error:
-        _note(error)
-        return NOOP
-
-
-def _note(error: Exception) -> None:
-    tracer = tracing.active()
-    tracer.counts.add("hook_errors")
-    tracer.reporter.warner.warn(f"a call goes untraced: {type(error).__name__}: {error}")
 
 
 def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:
@@ -40,5 +23,12 @@ def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:
     try:
         return outbound.headers(carrier, host)
     except Exception as error:
-        _note(error)
+        note(error)
         return []
+
+
+def least_trusted(hosts: Sequence[str]) -> str | None:
+    """Of several hosts, any of which may get the call, the one that decides on baggage; ``None`` of none."""
+    rules = tracing.active().config.trusted_hosts
+    strangers = (host for host in hosts if not outbound.is_trusted(host, rules))
+    return next(strangers, hosts[0] if hosts else None)

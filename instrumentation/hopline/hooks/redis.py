@@ -14,7 +14,7 @@ import redis.asyncio
 import redis.asyncio.client
 import redis.client
 
-from hopline.hooks.outgoing import guarded
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.spans import Span
 from hopline.tracer import call
@@ -65,11 +65,7 @@ class _Call:
         return self.span
 
     def _begin(self) -> Span:
-        span = guarded(_start, self._client, self._name)
-        if self._attempts and span.recording:
-            span.set_attempt(self._attempts)
-        span.begin()
-        return span
+        return guarded(_start, self._client, self._name, self._attempts)
 
 
 _current: ContextVar[_Call | None] = ContextVar("hopline_redis_call", default=None)
@@ -78,7 +74,7 @@ _current: ContextVar[_Call | None] = ContextVar("hopline_redis_call", default=No
 def _command(original: Any, name: Any) -> Any:
     @functools.wraps(original)
     def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
-        label = name(self, args)
+        label = quietly(name, self, args)
         if not label:
             return original(self, *args, **kwargs)
         one = _Call(self, label)
@@ -86,11 +82,11 @@ def _command(original: Any, name: Any) -> Any:
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
-            one.span.finish(error)
+            quietly(one.span.finish, error)
             raise
         finally:
             _current.reset(token)
-        one.span.finish()
+        quietly(one.span.finish)
         return result
 
     return execute
@@ -99,7 +95,7 @@ def _command(original: Any, name: Any) -> Any:
 def _command_async(original: Any, name: Any) -> Any:
     @functools.wraps(original)
     async def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
-        label = name(self, args)
+        label = quietly(name, self, args)
         if not label:
             return await original(self, *args, **kwargs)
         one = _Call(self, label)
@@ -107,11 +103,11 @@ def _command_async(original: Any, name: Any) -> Any:
         try:
             result = await original(self, *args, **kwargs)
         except BaseException as error:
-            one.span.finish(error)
+            quietly(one.span.finish, error)
             raise
         finally:
             _current.reset(token)
-        one.span.finish()
+        quietly(one.span.finish)
         return result
 
     return execute
@@ -127,7 +123,7 @@ def _attempt(original: Any) -> Any:
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
 
     return attempt
@@ -143,7 +139,7 @@ def _attempt_async(original: Any) -> Any:
         try:
             return await original(self, *args, **kwargs)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
 
     return attempt
@@ -164,7 +160,8 @@ def _pipeline_name(pipeline: Any, _args: tuple[Any, ...]) -> str:
     return "MULTI" if atomic or getattr(pipeline, "explicit_transaction", False) else "PIPELINE"
 
 
-def _start(client: Any, name: str) -> Span:
+def _start(client: Any, name: str, attempt: int) -> Span:
+    """Row of one attempt, begun."""
     settings = client.connection_pool.connection_kwargs
     host, port = settings.get("host", "localhost"), settings.get("port", 6379)
     path = settings.get("path")
@@ -178,4 +175,7 @@ def _start(client: Any, name: str) -> Span:
             span.tag("server.port", port)
         if name in {"MULTI", "PIPELINE"}:
             span.tag("db.operation.batch.size", len(client.command_stack))
+        if attempt:
+            span.set_attempt(attempt)
+    span.begin()
     return span

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine, ExceptionContext
 from sqlalchemy.engine.url import URL
 
-from hopline.hooks.outgoing import guarded
+from hopline.hooks.guard import quietly
 from hopline.spans import Span
 from hopline.tracer import call
 
@@ -48,27 +48,35 @@ def uninstall() -> None:
 
 
 def _before(conn: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
-    span = guarded(_statement, conn, statement, len(parameters) if executemany else 0)
-    if span.recording:
-        setattr(context, _SPAN, span)
-        span.begin()
+    quietly(_begin, conn, statement, parameters, context, executemany)
 
 
 def _after(_conn: Connection, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-    _finish(context, None)
+    quietly(_finish, context, None)
 
 
 def _failed(context: ExceptionContext) -> None:
+    quietly(_note_failure, context)
+
+
+def _note_failure(context: ExceptionContext) -> None:
     error = context.original_exception
     if context.execution_context is not None:
         _finish(context.execution_context, error)
     elif context.connection is None and context.engine is not None:
-        span = guarded(_start, context.dialect, context.engine, "connect")
+        span = _start(context.dialect, context.engine, "connect")
         span.begin()
         span.finish(error)
 
 
 _LISTENERS: Final = (("before_cursor_execute", _before), ("after_cursor_execute", _after), ("handle_error", _failed))
+
+
+def _begin(conn: Connection, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
+    span = _statement(conn, statement, len(parameters) if executemany else 0)
+    if span.recording:
+        setattr(context, _SPAN, span)
+        span.begin()
 
 
 def _statement(conn: Connection, statement: str, batch: int) -> Span:

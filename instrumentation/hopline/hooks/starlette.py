@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from hopline.hooks import background
 from hopline.hooks.asgi import Receive, Scope, Send, TraceMiddleware
+from hopline.hooks.guard import quietly
 from hopline.hooks.patch import Patches
 
 _patches = Patches()
@@ -29,9 +30,14 @@ def uninstall() -> None:
 def _traced(original: Any) -> Any:
     @functools.wraps(original)
     async def call(self: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
-        classes: list[Any] = [one.cls for one in self.user_middleware]
-        if self.middleware_stack is None and TraceMiddleware not in classes:
-            self.user_middleware.insert(0, Middleware(TraceMiddleware))
+        if self.middleware_stack is None:
+            quietly(_put_first, self)
         await original(self, scope, receive, send)
 
     return call
+
+
+def _put_first(app: Starlette) -> None:
+    classes: list[Any] = [one.cls for one in app.user_middleware]
+    if TraceMiddleware not in classes:
+        app.user_middleware.insert(0, Middleware(TraceMiddleware))

@@ -14,9 +14,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from hopline import tracer as tracing
 from hopline.context import Active, current
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.propagation import outbound
+from hopline.spans import Span
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,8 +80,17 @@ def _in_worker(carrier: MutableMapping[str, str], name: str, function: Callable[
     if not carrier:
         return function(*args, **kwargs)
     try:
-        with tracing.active().receive(name, carrier, "local"):
+        with guarded(_worker_row, name, carrier):
             return function(*args, **kwargs)
     finally:
         # A pool may end its workers without their exit functions.
-        tracing.active().reporter.flush(tracing.active().config.exit_timeout_s)
+        quietly(_flush)
+
+
+def _worker_row(name: str, carrier: MutableMapping[str, str]) -> Span:
+    return tracing.active().receive(name, carrier, "local")
+
+
+def _flush() -> None:
+    tracer = tracing.active()
+    tracer.reporter.flush(tracer.config.exit_timeout_s)

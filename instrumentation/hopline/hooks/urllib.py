@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hopline.context import Active
 from hopline.hooks import http_client, outgoing
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -33,24 +34,16 @@ def uninstall() -> None:
 def _open(original: Any) -> Any:
     @functools.wraps(original)
     def do_open(self: Any, http_class: Any, req: urllib.request.Request, **arguments: Any) -> Any:
-        host, port = _address(req)
-        span = outgoing.guarded(_start, req, host, port)
-        for name, value in outgoing.headers(span, host):
-            req.add_unredirected_header(name.capitalize(), value)
+        span = guarded(_start, req)
         if span is NOOP:
             return original(self, http_class, req, **arguments)
-        span.begin()
         try:
             with Active(span):
                 response = original(self, http_class, req, **arguments)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        http_client.answered(span, response.status, response.headers)
-        if response.isclosed():
-            span.finish()  # there is no body
-        else:
-            setattr(response, _SPAN, span)
+        quietly(_answered, span, response)
         return response
 
     return do_open
@@ -64,7 +57,26 @@ def _address(request: urllib.request.Request) -> tuple[str, int]:
         return request.host, 0  # a port that is none; urllib will say so itself
 
 
-def _start(request: urllib.request.Request, host: str, port: int) -> Span:
+def _start(request: urllib.request.Request) -> Span:
+    """Client row of this hop, begun, its headers written."""
+    host, port = _address(request)
+    span = guarded(_row, request, host, port)
+    for name, value in outgoing.headers(span, host):
+        request.add_unredirected_header(name.capitalize(), value)
+    span.begin()
+    return span
+
+
+def _answered(span: Span, response: http.client.HTTPResponse) -> None:
+    """Note the answer, and let the end of its body end the row."""
+    http_client.answered(span, response.status, response.headers)  # type: ignore[arg-type]  # it has get()
+    if response.isclosed():
+        span.finish()  # there is no body
+    else:
+        setattr(response, _SPAN, span)
+
+
+def _row(request: urllib.request.Request, host: str, port: int) -> Span:
     span = http_client.start(request.get_method(), request.full_url, host, port)
     if span.recording:
         span.set_attempt(_next_attempt(request))
@@ -84,7 +96,7 @@ def _closed(original: Any) -> Any:
         """The body was read to its end, or will not be."""
         span: Span | None = getattr(self, _SPAN, None)
         if span is not None:
-            span.finish()
+            quietly(span.finish)
         original(self)
 
     return close_conn

@@ -17,6 +17,7 @@ from urllib3.response import HTTPResponse
 
 from hopline.context import Active
 from hopline.hooks import http_client, outgoing
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -49,29 +50,34 @@ def uninstall(user: str = "urllib3") -> None:
 def _request(original: Any) -> Any:
     @functools.wraps(original)
     def make_request(self: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        span = outgoing.guarded(_start, self, method, url, kwargs.get("retries"))
-        own: Mapping[str, str] = kwargs.get("headers") or {}
-        added = dict(outgoing.headers(span, self.host))
-        if added:
-            # The caller's headers stay as they are: they may be those of a session.
-            kwargs["headers"] = {**{k: v for k, v in own.items() if k.lower() not in added}, **added}
+        span = guarded(_start, self, method, url, kwargs)
         if span is NOOP:
             return original(self, conn, method, url, *args, **kwargs)
-        span.begin()
         try:
             with Active(span):
                 response = original(self, conn, method, url, *args, **kwargs)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        http_client.answered(span, response.status, response.headers)
-        _end_with_body(span, response)
+        quietly(_answered, span, response)
         return response
 
     return make_request
 
 
-def _start(pool: HTTPConnectionPool, method: str, url: str, retries: Any) -> Span:
+def _start(pool: HTTPConnectionPool, method: str, url: str, arguments: dict[str, Any]) -> Span:
+    """Client row of this attempt, begun, its headers written into ``arguments``."""
+    span = guarded(_row, pool, method, url, arguments.get("retries"))
+    own: Mapping[str, str] = arguments.get("headers") or {}
+    added = dict(outgoing.headers(span, pool.host))
+    if added:
+        # The caller's headers stay as they are: they may be those of a session.
+        arguments["headers"] = {**{k: v for k, v in own.items() if k.lower() not in added}, **added}
+    span.begin()
+    return span
+
+
+def _row(pool: HTTPConnectionPool, method: str, url: str, retries: Any) -> Span:
     span = http_client.start(method, _full_url(pool, url), pool.host, pool.port)
     if span.recording:
         span.set_attempt(attempt_number(retries))
@@ -94,7 +100,9 @@ def _full_url(pool: HTTPConnectionPool, url: str) -> str:
     return f"{pool.scheme}://{pool.host}{f':{pool.port}' if pool.port else ''}{url}"
 
 
-def _end_with_body(span: Span, response: Any) -> None:
+def _answered(span: Span, response: Any) -> None:
+    """Note the answer, and let the end of its body end the row."""
+    http_client.answered(span, response.status, response.headers)
     if response.closed or not isinstance(response, HTTPResponse):
         span.finish()  # the whole body is here already
     else:
@@ -108,7 +116,7 @@ def _release(original: Any) -> Any:
         span: Span | None = getattr(self, _SPAN, None)
         if span is not None:
             error = sys.exc_info()[1]
-            span.finish(error if isinstance(error, _BODY_ERRORS) else None)
+            quietly(span.finish, error if isinstance(error, _BODY_ERRORS) else None)
         return original(self)
 
     return release

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from hopline import tracer as tracing
 from hopline.context import current
+from hopline.hooks.guard import quietly
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -43,14 +44,23 @@ class TraceMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request under a server row."""
-        tracer = tracing.active()
-        if SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.ignored_paths:
-            return self._app(environ, start_response)
-        span = tracer.receive(environ["REQUEST_METHOD"], request_headers(environ))
-        if span is NOOP:
-            return self._app(environ, start_response)
-        environ[SPAN_KEY] = span
-        return _Request(span, environ, start_response, tracer.config.service).serve(self._app)
+        request = quietly(_begin, environ, start_response)
+        return self._app(environ, start_response) if request is None else request.serve(self._app)
+
+
+def _begin(environ: Environ, start_response: StartResponse) -> "_Request | None":
+    """The request and its row, begun; ``None`` for one that has a row or shall have none."""
+    tracer = tracing.active()
+    if SPAN_KEY in environ or environ.get("PATH_INFO") in tracer.ignored_paths:
+        return None
+    sender = environ.get("REMOTE_ADDR") or None
+    span = tracer.receive(environ["REQUEST_METHOD"], request_headers(environ), sender=sender)
+    if span is NOOP:
+        return None
+    environ[SPAN_KEY] = span
+    request = _Request(span, environ, start_response, tracer.config.service)
+    span.begin()
+    return request
 
 
 class _Request:
@@ -74,7 +84,6 @@ class _Request:
         span.entry.operation = self._name
 
     def serve(self, app: App) -> Iterable[bytes]:
-        self._span.begin()
         try:
             body = self._run(app, self._environ, self._start)
         except BaseException as error:
@@ -88,15 +97,22 @@ class _Request:
         return Body(body, self, self._run)
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None) -> Any:
+        ours = quietly(self._note_start, status) or []
+        # PEP 3333: the third argument is passed only when there is one.
+        return self._start_response(status, [*headers, *ours], *((exc_info,) if exc_info else ()))
+
+    def _note_start(self, status: str) -> list[tuple[str, str]]:
+        """Note status and route; returns the headers to add."""
         span = self._span
         self._status = status[:3]
         # Flask forgets its route before the body is read.
         span.name = span.entry.operation = self._name()
-        extra = [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, self._service.encode().decode("latin-1"))]
-        # PEP 3333: the third argument is passed only when there is one.
-        return self._start_response(status, [*headers, *extra], *((exc_info,) if exc_info else ()))
+        return [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, self._service.encode().decode("latin-1"))]
 
     def end(self, error: BaseException | None = None) -> None:
+        quietly(self._end, error)
+
+    def _end(self, error: BaseException | None) -> None:
         span = self._span
         if span.recording and not span.end_ns:
             if not self._status:
@@ -115,13 +131,10 @@ class _Request:
     def cut(self) -> None:
         """The server stopped before the end of the body: the client has gone, unless none was to be sent."""
         if self._environ["REQUEST_METHOD"] != "HEAD" and self._status not in _WITHOUT_BODY:
-            self._span.fail(DISCONNECT)
+            quietly(self._span.fail, DISCONNECT)
 
     def _name(self) -> str:
-        try:
-            route = template(self._environ)
-        except Exception:  # a request object of another kind
-            route = ""
+        route = quietly(template, self._environ)  # a request object of another kind costs the route
         return f"{self._environ['REQUEST_METHOD']} {route}" if route else str(self._environ["REQUEST_METHOD"])
 
 

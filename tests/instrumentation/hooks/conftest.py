@@ -1,6 +1,8 @@
 """A recorder, hooks that are taken out again, and a small traced server to call."""
 
+import contextlib
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -8,10 +10,13 @@ from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+import redis
 
 import hopline
 from hopline.hooks.wsgi import TraceMiddleware
 from hopline.testing import Recorder
+from support.need import require
+from support.process import Children
 from support.waiting import wait_until
 
 
@@ -141,3 +146,40 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory) -> Iterator[Callable[..., int]]:
+    """``redis_server(*options)``: a real server's port; all servers live as long as the tests."""
+    program = shutil.which("redis-server")
+    require("redis-server", "" if program else "not installed (apt-get install redis-server)")
+    children = Children(tmp_path_factory.mktemp("redis"))
+
+    def start(*options: str) -> int:
+        port = free_port()
+        directory = tmp_path_factory.mktemp("data")
+        children.start(program, "--port", str(port), "--save", "", "--dir", str(directory), *options)
+
+        def answers() -> bool:
+            with contextlib.suppress(redis.ConnectionError), redis.Redis(port=port) as client:
+                return bool(client.ping())
+            return False
+
+        wait_until(answers, what="redis-server")
+        return port
+
+    yield start
+    children.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_port(redis_server) -> int:
+    """The port of a real server."""
+    return redis_server()

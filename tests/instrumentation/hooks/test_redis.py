@@ -1,9 +1,6 @@
 """redis-py against a real server."""
 
 import asyncio
-import contextlib
-import shutil
-import socket
 
 import pytest
 import redis
@@ -12,30 +9,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import hopline
-from support.need import require
-from support.process import Children
-from support.waiting import wait_until
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory):
-    """The port of a real server that lives as long as this module's tests."""
-    server = shutil.which("redis-server")
-    require("redis-server", "" if server else "not installed (apt-get install redis-server)")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        number = taken.getsockname()[1]
-    directory = tmp_path_factory.mktemp("redis")
-    children = Children(directory)
-    children.start(server, "--port", str(number), "--save", "", "--dir", str(directory))
-
-    def answers():
-        with contextlib.suppress(redis.ConnectionError), redis.Redis(port=number) as client:
-            return client.ping()
-
-    wait_until(answers, what="redis-server")
-    yield number
-    children.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +17,8 @@ def _hook(install):
 
 
 @pytest.fixture
-def client(port):
-    with redis.Redis(port=port, retry=Retry(NoBackoff(), 2)) as client:
+def client(redis_port):
+    with redis.Redis(port=redis_port, retry=Retry(NoBackoff(), 2)) as client:
         yield client
 
 
@@ -53,20 +26,20 @@ def clients(recorder):
     return [row for row in recorder.spans if row.kind == "client"]
 
 
-def test_one_client_row_per_command(recorder, client, port):
+def test_one_client_row_per_command(recorder, client, redis_port):
     """I4: a command is a client row of kind cache, without its arguments."""
     with hopline.span("work"):
         client.set("user:4711", "secret")
         assert client.get("user:4711") == b"secret"
     assert [(row.span_id, row.name) for row in clients(recorder)] == [("0.1", "SET"), ("0.2", "GET")]
     row = clients(recorder)[0]
-    assert (row.peer, row.peer_kind) == (f"localhost:{port}", "cache")
+    assert (row.peer, row.peer_kind) == (f"localhost:{redis_port}", "cache")
     assert row.tags == {
         "db.system.name": "redis",
         "db.operation.name": "SET",
         "db.namespace": "0",
         "server.address": "localhost",
-        "server.port": str(port),
+        "server.port": str(redis_port),
     }
     assert row.attrs == {}
 
@@ -129,11 +102,11 @@ def test_server_that_is_away(recorder, closed_port):
     assert recorder.one(kind="client").error_type == "ConnectionError"
 
 
-def test_asyncio(recorder, port):
+def test_asyncio(recorder, redis_port):
     """I4: the asyncio client and its pipelines, from many tasks at once."""
 
     async def work():
-        async with redis.asyncio.Redis(port=port) as client, hopline.span("work"):
+        async with redis.asyncio.Redis(port=redis_port) as client, hopline.span("work"):
             await client.set("b", 1)
             await asyncio.gather(*(client.get("b") for _ in range(20)))
             async with client.pipeline() as pipeline:

@@ -11,6 +11,7 @@ import grpc.aio
 from hopline.context import Active
 from hopline.hooks import outgoing
 from hopline.hooks.grpc.names import code_name, describe, method_name
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.http_client import SERVICE_HEADER
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -31,9 +32,9 @@ class _Target:
         """``host:port`` of ``dns:///host:port``, or the path's end of a Unix socket."""
 
     def start(self, method: str | bytes) -> Span:
-        """Client row of one call, not yet begun."""
+        """Client row of one call, not yet begun; its far end is of no kind until it names itself."""
         name = method_name(method)
-        span = call(name, peer=self.address)
+        span = call(name, peer=self.address, peer_kind="")
         if span.recording:
             describe(span, name)
             span.tag("server.address", self.address.rpartition(":")[0] or self.address)
@@ -53,8 +54,12 @@ def _ended(span: Span, code: Any, details: str | None, trailing: Any) -> None:
             span.fail(name, details or "")
         for key, value in trailing or ():
             if key == SERVICE_HEADER and value:
-                span.peer = str(value)[:256]
+                span.peer, span.peer_kind = str(value)[:256], "service"
     span.finish()
+
+
+def _done(span: Span, call: Any) -> None:
+    _ended(span, call.code(), call.details(), call.trailing_metadata())
 
 
 class ClientInterceptor(
@@ -69,21 +74,24 @@ class ClientInterceptor(
         self._target = _Target(target)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
-        span = outgoing.guarded(self._target.start, details.method)
-        metadata = [*(details.metadata or ()), *self._target.headers(span)]
-        kept = {field: getattr(details, field, None) for field in _FIELDS}
-        ours = _Details(**(kept | {"metadata": metadata}))
+        span = guarded(self._target.start, details.method)
+        ours = quietly(self._with_headers, details, span) or details
+        quietly(span.begin)
         if span is NOOP:
             return continuation(ours, request)
-        span.begin()
         try:
             with Active(span):
                 under_way = continuation(ours, request)
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
-        under_way.add_done_callback(lambda done: _ended(span, done.code(), done.details(), done.trailing_metadata()))
+        under_way.add_done_callback(lambda done: quietly(_done, span, done))
         return under_way
+
+    def _with_headers(self, details: Any, span: Span) -> _Details:
+        metadata = [*(details.metadata or ()), *self._target.headers(span)]
+        kept = {field: getattr(details, field, None) for field in _FIELDS}
+        return _Details(**(kept | {"metadata": metadata}))
 
     intercept_unary_unary = _intercept
     intercept_unary_stream = _intercept
@@ -97,18 +105,21 @@ class _AioInterceptor:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def _begun(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> tuple[Any, Span]:
-        span = outgoing.guarded(self._target.start, details.method)
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._target.headers(span))
-        ours = details._replace(metadata=metadata)
+        span = guarded(self._target.start, details.method)
+        ours = quietly(self._with_headers, details, span) or details
+        quietly(span.begin)
         if span is NOOP:
             return await continuation(ours, request), span
-        span.begin()
         try:
             with Active(span):
                 return await continuation(ours, request), span
         except BaseException as error:
-            span.finish(error)
+            quietly(span.finish, error)
             raise
+
+    def _with_headers(self, details: grpc.aio.ClientCallDetails, span: Span) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._target.headers(span))
+        return details._replace(metadata=metadata)
 
     async def one_answer(self, continuation: Any, details: Any, request: Any) -> Any:
         under_way, span = await self._begun(continuation, details, request)
@@ -116,7 +127,7 @@ class _AioInterceptor:
             try:
                 await self._end(under_way, span)
             except BaseException as error:
-                span.finish(error)
+                quietly(span.finish, error)
                 raise
         return under_way
 
@@ -135,7 +146,7 @@ class _AioInterceptor:
 
     @staticmethod
     async def _end(call: Any, span: Span) -> None:
-        _ended(span, await call.code(), await call.details(), await call.trailing_metadata())
+        quietly(_ended, span, await call.code(), await call.details(), await call.trailing_metadata())
 
 
 class _AioUnaryUnary(_AioInterceptor, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]

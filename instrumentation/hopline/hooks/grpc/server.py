@@ -5,6 +5,7 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -12,6 +13,7 @@ import grpc.aio
 from hopline import tracer as tracing
 from hopline.context import Active, current
 from hopline.hooks.grpc.names import SERVER_ERRORS, code_name, describe, method_name
+from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.http_client import SERVICE_HEADER
 from hopline.hooks.wsgi import DISCONNECT
 from hopline.noop import NOOP
@@ -25,7 +27,8 @@ class ServerInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
 
     def intercept_service(self, continuation: Any, details: Any) -> Any:
         """The handler, its calls under server rows."""
-        return _traced(continuation(details), details)
+        handler = continuation(details)
+        return quietly(_traced, handler, details) or handler
 
 
 class AioServerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
@@ -33,7 +36,8 @@ class AioServerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         """The handler, its calls under server rows."""
-        return _traced(await continuation(details), details)
+        handler = await continuation(details)
+        return quietly(_traced, handler, details) or handler
 
 
 def _traced(handler: Any, details: Any) -> Any:
@@ -61,16 +65,14 @@ class _Call:
     __slots__ = ("_context", "span")
 
     def __init__(self, details: Any, context: Any) -> None:
-        tracer = tracing.active()
-        name = method_name(details.method)
         self._context = context
-        self.span: Span = tracer.receive(name, list(details.invocation_metadata or ()))
-        if self.span is not NOOP:
-            context.set_trailing_metadata(((SERVICE_HEADER, tracer.config.service),))
-            describe(self.span, name)
-            self.span.begin()
+        self.span = guarded(_start, details, context)
 
     def end(self, error: BaseException | None = None) -> None:
+        """End the row with the call's status."""
+        quietly(self._end, error)
+
+    def _end(self, error: BaseException | None) -> None:
         span = self.span
         if span.recording and not span.end_ns:
             span.attr("client.address", self._context.peer())
@@ -95,6 +97,24 @@ class _Call:
         elif not isinstance(error, grpc.aio.AbortError):
             span.tag("rpc.status_code", "UNKNOWN")  # what gRPC answers when a handler raises
             span.record_exception(error)
+
+
+def _start(details: Any, context: Any) -> Span:
+    """Server row of one call, begun, or the no-op where nothing is traced."""
+    tracer = tracing.active()
+    name = method_name(details.method)
+    span = tracer.receive(name, list(details.invocation_metadata or ()), sender=sender(context.peer()))
+    if span is not NOOP:
+        context.set_trailing_metadata(((SERVICE_HEADER, tracer.config.service),))
+        describe(span, name)
+        span.begin()
+    return span
+
+
+def sender(peer: str) -> str | None:
+    """Address in what gRPC calls a peer, ``ipv4:10.1.2.3:4567``; ``None`` for a socket of this machine."""
+    kind, _, address = peer.partition(":")
+    return unquote(address) if kind in {"ipv4", "ipv6"} else None
 
 
 def _function(behavior: Behavior, details: Any) -> Behavior:
