@@ -1,5 +1,6 @@
 """The verbs of ``hopline``: those that run servers stand here, the others join at the end."""
 
+import faulthandler
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hopline_deploy import commands_dead, commands_read, commands_retention, commands_store
+from hopline_deploy import commands_dead, commands_import, commands_read, commands_retention, commands_store
 from hopline_deploy.access import TokenError
 from hopline_deploy.broker import BrokerError
 from hopline_deploy.demo import launcher
@@ -145,6 +146,8 @@ def _serve(role: Role, loaded: Loaded) -> None:
     from hopline_deploy.compose import compose
 
     settings = loaded.settings
+    # A crash of the engine leaves the stacks of all threads in the log.
+    faulthandler.enable()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     sockets, lines = [], []
@@ -174,5 +177,6 @@ def _serve(role: Role, loaded: Loaded) -> None:
 
 commands_store.add_to(app)
 commands_read.add_to(app)
+commands_import.add_to(app)
 commands_retention.add_to(app, commands_store.retention_app)
 app.add_typer(commands_dead.app, name="dead")

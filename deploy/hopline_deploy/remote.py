@@ -9,13 +9,19 @@ from urllib.parse import quote, urlencode
 
 TIMEOUT_SECONDS: Final = 15.0
 
+_TEXT: Final = 1_000
+
 
 class RemoteError(RuntimeError):
-    """The server is away or refused; `status` is its answer, 0 when there was none."""
+    """The server is away or refused; `status` is its answer, 0 when there was none.
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    `retry_after` is how many seconds it asks to wait, 0 when it does not.
+    """
+
+    def __init__(self, message: str, status: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class Remote:
@@ -46,23 +52,37 @@ class Remote:
         """The body of ``GET /<path>``. Raises `RemoteError`."""
         return self._ask(f"{path}{'?' + urlencode(params) if params else ''}")
 
-    def _ask(self, path: str, body: bytes | None = None, method: str | None = None) -> bytes:
-        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
+    def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """The answer to ``POST /<path>`` with a JSON body. Raises `RemoteError`."""
+        return self._ask(path, body, headers=headers)
+
+    def _ask(
+        self, path: str, body: bytes | None = None, method: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        content = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {**self._headers, **content, **(headers or {})}
         address = f"{self._base}/{path}"
         request = urllib.request.Request(address, body, headers, method=method)  # noqa: S310 (checked above)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (checked above)
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
-            raise RemoteError(_message(error), error.code) from None
+            wait = error.headers.get("Retry-After", "")
+            raise RemoteError(_message(error), error.code, float(wait) if wait.isdigit() else 0.0) from None
         except OSError as error:
             reason = getattr(error, "reason", error)
             raise RemoteError(f"{self._base} does not answer: {reason}") from None
 
 
 def _message(error: urllib.error.HTTPError) -> str:
+    """What the server says, in the words of the API that was asked: ours, the inputs', Zipkin's (text) or OTLP's."""
+    text = error.read().decode("utf-8", "replace").strip()
     try:
-        body = json.loads(error.read())
-        return str(body["error"]["message"] if "error" in body else body["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"{error.code} {error.reason}"
+        body = json.loads(text)
+        found = body.get("error") or body
+        if isinstance(found, str):
+            return f"{found}: {body['detail']}" if body.get("detail") else found
+        return str(found["message"] if "message" in found else found["detail"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        plain = error.headers.get("Content-Type", "").startswith("text/plain")
+        return text[:_TEXT] if text and plain else f"{error.code} {error.reason}"
