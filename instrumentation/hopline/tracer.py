@@ -89,7 +89,8 @@ class Tracer:
             return NOOP
         try:
             remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
-            if remote is not None and remote.hop is not None and remote.hop.weight != WEIGHT_ONE:
+            hop = remote.hop if remote is not None else None
+            if remote is not None and hop is not None and (hop.debug or hop.weight != WEIGHT_ONE):
                 remote.trusted = self._trusts(sender)
             return self.enter(name, remote, baggage, kind, debug=debug)
         except Exception as error:
@@ -151,7 +152,7 @@ class Tracer:
             entry = self._continued(remote, name)
         if baggage is not None:
             entry.receive(baggage)
-        if debug or (remote and remote.flags and remote.flags & DEBUG):
+        if debug or (remote is not None and remote.debug):
             entry.flags |= DEBUG | SAMPLED
         elif remote is None or remote.flags is None or not self.config.follow_inbound:
             return self._decide(entry, name, kind, {})
@@ -180,8 +181,7 @@ class Tracer:
         entry.random = remote.random
         if hop is not None:
             entry.weight = hop.weight if remote.trusted else WEIGHT_ONE
-            _, _, _, service, zone, instance, operation = hop
-            entry.caller = (service, instance, zone, operation)
+            entry.caller = (hop.service, hop.instance, hop.zone, hop.operation)
         return entry
 
     def _restart(self, name: str, remote: Remote, kind: str) -> Span:

@@ -231,17 +231,18 @@ text = st.text(max_size=300)
     st.lists(st.integers(1, 9999), max_size=30),
     st.integers(1000, 10_000_000),
     st.tuples(text, text, text, text),
+    st.booleans(),
 )
-def test_hop_always_fits_and_comes_back(number, ordinals, weight, names):
-    """P1: the hop member is at most 256 characters; id, path and weight always survive, names when they fit."""
+def test_hop_always_fits_and_comes_back(number, ordinals, weight, names, debug):
+    """P1: the hop member is at most 256 characters; id, path, weight and debug always survive, names when they fit."""
     path = ".".join(["0", *map(str, ordinals)])
-    written = tracestate.write_hop(Hop(number, path, weight, *names))
+    written = tracestate.write_hop(Hop(number, path, weight, *names, debug))
     value = written.removeprefix("hop=")
     assert len(value) <= 256
     state = tracestate.parse([written])
     assert state.valid
-    assert state.hop[:3] == (number, path, weight)
-    for ours, theirs in zip(names, state.hop[3:], strict=True):
+    assert (*state.hop[:3], state.hop.debug) == (number, path, weight, debug)
+    for ours, theirs in zip(names, state.hop[3:7], strict=True):
         assert theirs in {"", ours.encode("utf-8", "replace").decode()}
 
 
@@ -256,6 +257,31 @@ def test_hop_drops_operation_then_instance_then_service():
     assert no_instance.endswith(f";{'s' * 20};z")
     no_service = tracestate.write_hop(Hop(1, path, 1000, "s" * 120, "z", "i" * 100, "o" * 90))
     assert no_service.endswith(f"{path};;;z")
+
+
+def test_longest_path_leaves_room_for_debug():
+    """P1: id and path always fit, the debug flag beside them."""
+    path = "0" + ".1" * 79
+    written = tracestate.write_hop(Hop(1, path, 10_000_000, "s" * 300, "z" * 300, "i" * 300, "o" * 300, debug=True))
+    assert written == f"hop={1:016x};{path};10000000;;;;;d"
+
+
+@pytest.mark.parametrize(
+    ("value", "operation", "debug"),
+    [
+        ("0.1;;a;z;i;GET%20/;d", "GET /", True),
+        ("0.1;;a;z;i;GET%20/", "GET /", False),
+        ("0.1;;;;;;d", "", True),
+        ("0.1;;a;z;i;op;x", "op", False),
+        ("0.1;;a;z;i;op;dd", "op", False),
+        ("0.1;;a;z;i;op;d;of;later;versions", "op", True),
+        ("0.1;;a;z;i;d", "d", False),
+    ],
+)
+def test_debug_is_the_last_field(value, operation, debug):
+    """P1: the field of debug comes after those that older readers know, which ignore it; ours ignore what follows."""
+    hop = tracestate.parse_hop(f"{PARENT};{value}")
+    assert (hop.operation, hop.debug) == (operation, debug)
 
 
 def hop_to(name: str, headers: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,7 @@
+import pytest
+
 import hopline
+from hopline import tracer as tracing
 from hopline.ids import new_trace_id
 from hopline.sampling import OperationSampler, RateSampler, TargetSampler
 from hopline.testing import Recorder
@@ -61,6 +64,35 @@ def test_debug_forces_the_sample():
     with Recorder(sample=0.0) as recorder:
         hopline.server_send(hopline.server_recv("op", {"b3": f"{'a' * 32}-{'b' * 16}-d"}))
         assert recorder.one(name="op").flags == 3
+
+
+def test_debug_travels():
+    """I7: a forced trace stays forced on all later hops, also where a service decides for itself."""
+    with Recorder(sample=0.0, follow_inbound=False) as recorder:
+        headers = {"b3": f"{'a' * 32}-{'b' * 16}-d"}
+        for service in ("first", "second", "third"):
+            row = hopline.server_recv(service, headers)
+            headers = hopline.inject({})
+            hopline.server_send(row)
+        assert [(row.name, row.flags) for row in recorder.spans] == [("first", 3), ("second", 3), ("third", 3)]
+
+
+@pytest.mark.parametrize(
+    ("sender", "flags", "forced"), [("10.1.2.3", "01", True), ("8.8.8.8", "01", False), ("10.1.2.3", "00", False)]
+)
+def test_whose_debug_counts(sender, flags, forced):
+    """I7, P5: debug in hop counts from trusted senders only, beside a set sampled flag."""
+    headers = [
+        (b"traceparent", f"00-{'a' * 32}-{'b' * 16}-{flags}".encode()),
+        (b"tracestate", f"hop={'b' * 16};0.1;;a;z;i;op;d".encode()),
+    ]
+    for receive in ("receive", "receive_http"):
+        with Recorder(sample=0.0, follow_inbound=False) as recorder:
+            tracer = tracing.active()
+            more = {"operation": str} if receive == "receive_http" else {}
+            with getattr(tracer, receive)("op", headers, sender=sender, **more):
+                pass
+            assert [row.flags for row in recorder.spans] == ([3] if forced else [])
 
 
 def test_weight_travels():

@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from hopline import semconv
 from hopline.entry import Entry
 from hopline.ids import FRAGMENT, span_hex, trace_hex, within_limits
-from hopline.model import ENTRY_KINDS, SAMPLED, WEIGHT_ONE
+from hopline.model import DEBUG, ENTRY_KINDS, SAMPLED, WEIGHT_ONE
 from hopline.otel.process import admit
 from hopline.otel.state import hop_of, others, row_of
 from hopline.propagation import tracestate
@@ -78,10 +78,12 @@ def _entered(parent: SpanContext, tracer: Tracer, name: str, kind: str, sender: 
     entry.tracestate = others(parent.trace_state)
     span = Span(entry, None, 0, 0, name, kind, {})
     hop = hop_of(parent)
-    if hop is None or not (hop.weight == WEIGHT_ONE or not sender or is_trusted(sender, tracer.config.trusted_hosts)):
+    usual = hop is not None and hop.weight == WEIGHT_ONE and not hop.debug
+    if hop is None or not (usual or not sender or is_trusted(sender, tracer.config.trusted_hosts)):
         weigh_foreign(span)
     else:
         entry.weight = hop.weight
+        entry.flags |= DEBUG if hop.debug else 0
     if hop is None:
         return span
     if kind in ENTRY_KINDS and within_limits(hop.path):

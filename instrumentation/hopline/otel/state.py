@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from opentelemetry.trace import SpanContext, TraceState
 
-from hopline.model import CALL_KINDS
+from hopline.model import CALL_KINDS, DEBUG
 from hopline.propagation import tracestate
 from hopline.propagation.tracestate import Hop
 from hopline.spans import Span
@@ -42,8 +42,8 @@ class PathState(TraceState):
         entry = self.span.entry
         config = entry.tracer.config
         operation = entry.operation if isinstance(entry.operation, str) else entry.operation()
-        instance = entry.tracer.instance
-        return Hop(self.span.id_int, path, entry.weight, config.service, config.zone, instance, operation)
+        instance, debug = entry.tracer.instance, bool(entry.flags & DEBUG)
+        return Hop(self.span.id_int, path, entry.weight, config.service, config.zone, instance, operation, debug)
 
     @property
     def _dict(self) -> dict[str, str]:  # type: ignore[override]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hopline.model import DEBUG
 from hopline.propagation import b3, traceparent, tracestate
 from hopline.propagation.baggage import Baggage
 from hopline.propagation.tracestate import Hop
@@ -37,7 +38,14 @@ class Remote:
     random: int = 0
     """The random flag of the ``traceparent``, which goes on as it came."""
     trusted: bool = True
-    """Whether the sender's word on its sampling rate counts."""
+    """Whether the sender's word on its sampling rate, or on debugging, counts."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether the sender forces this trace: by B3, or by our member beside a set sampled flag."""
+        if not self.flags:
+            return False
+        return bool(self.flags & DEBUG) or (self.hop is not None and self.hop.debug and self.trusted)
 
 
 def extract(headers: Headers, limit: int, counted: Callable[[str], None]) -> tuple[Remote | None, Baggage | None]:

@@ -4,7 +4,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hopline.model import CALL_KINDS, SAMPLED
+from hopline.model import CALL_KINDS, DEBUG, SAMPLED
 from hopline.propagation import b3, traceparent, tracestate
 from hopline.propagation.tracestate import Hop
 
@@ -34,7 +34,8 @@ def _headers(span: "Span", host: str | None) -> list[tuple[str, str]]:
     path = span.span_id if span.kind in CALL_KINDS else _next_path(span)
     number = span.id_int
     operation = entry.operation if isinstance(entry.operation, str) else entry.operation()
-    hop = Hop(number, path, entry.weight, config.service, config.zone, entry.tracer.instance, operation)
+    debug = bool(entry.flags & DEBUG)
+    hop = Hop(number, path, entry.weight, config.service, config.zone, entry.tracer.instance, operation, debug)
     pairs = [
         ("traceparent", traceparent.write(entry.trace_id, number, entry.flags & SAMPLED | entry.random)),
         ("tracestate", tracestate.write(hop, entry.tracestate)),

@@ -12,6 +12,7 @@ from hopline.model import WEIGHT_MAX, WEIGHT_ONE
 MAX_MEMBERS: Final = 32
 MAX_HOP: Final = 256
 MAX_HEADER: Final = 8192
+_DEBUG: Final = "d"
 
 _ID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _REST: Final = re.compile(rf"({PATH})(?:;([0-9]{{0,8}})(;[\x20-\x2b\x2d-\x3c\x3e-\x7e]*)?)?", re.ASCII)
@@ -31,6 +32,7 @@ class Hop(NamedTuple):
     zone: str = ""
     instance: str = ""
     operation: str = ""
+    debug: bool = False
 
 
 _new_hop = tuple.__new__  # half the price of the named tuple's own constructor
@@ -73,7 +75,7 @@ def parse_hop(value: str) -> Hop | None:
 
 
 @lru_cache(maxsize=4096)
-def _fields(text: str) -> tuple[str, int, str, str, str, str] | None:
+def _fields(text: str) -> tuple[str, int, str, str, str, str, bool] | None:
     """All but the id. A caller's call at the same place looks the same each time, so it is parsed once."""
     match = _REST.fullmatch(text)
     if match is None:
@@ -82,9 +84,9 @@ def _fields(text: str) -> tuple[str, int, str, str, str, str] | None:
     thousandths = int(weight) if weight else WEIGHT_ONE
     if not WEIGHT_ONE <= thousandths <= WEIGHT_MAX:
         return None
-    parts = [unquote(part) for part in (names or "").split(";")[1:5]]
-    service, zone, instance, operation = parts + [""] * (4 - len(parts))
-    return path, thousandths, service, zone, instance, operation
+    fields = (names or "").split(";")[1:6]
+    service, zone, instance, operation, flags = fields + [""] * (5 - len(fields))
+    return path, thousandths, unquote(service), unquote(zone), unquote(instance), unquote(operation), flags == _DEBUG
 
 
 def otel_weight(others: Iterable[str]) -> int | None:
@@ -113,16 +115,17 @@ def write_hop(hop: Hop) -> str:
     """Our member; operation, instance, then caller service are dropped until it fits."""
     weight = "" if hop.weight == WEIGHT_ONE else str(hop.weight)
     fixed = f"{hop.id:016x};{hop.path};{weight}"
-    service, zone, instance, operation = map(_encode, hop[3:])
+    service, zone, instance, operation = map(_encode, hop[3:7])
+    flags = f";{_DEBUG}" if hop.debug else ""
     value = fixed
     for fields in (
         (service, zone, instance, operation),
-        (service, zone, instance),
-        (service, zone),
-        ("", zone),
-        (),
+        (service, zone, instance, ""),
+        (service, zone, "", ""),
+        ("", zone, "", ""),
+        ("", "", "", ""),
     ):
-        value = ";".join((fixed, *fields)).rstrip(";")
+        value = f"{';'.join((fixed, *fields))}{flags}".rstrip(";")
         if len(value) <= MAX_HOP:
             break
     return "hop=" + value

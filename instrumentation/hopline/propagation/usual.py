@@ -59,7 +59,7 @@ def _learn(state: bytes) -> Caller | None:
     """Parse a ``hop`` member that stands alone, and remember it when it is well-formed."""
     text = state.decode("latin-1")
     hop = None if "," in text else tracestate.parse_hop(text[4:])
-    if hop is None or not within_limits(hop.path):
+    if hop is None or hop.debug or not within_limits(hop.path):
         return None
     if len(_known) >= MAX_KNOWN:
         _known.clear()
