@@ -9,7 +9,7 @@ from typing import Final
 
 from hopline.config import Config
 from hopline.counts import Counts
-from hopline.spans import Detail, Span
+from hopline.spans import MAX_TAGS, Detail, Span
 from hopline.text import as_text
 
 MAX_NAME: Final = 512
@@ -19,7 +19,9 @@ MAX_TAG: Final = 2_048
 MAX_ATTR: Final = 8_192
 MAX_ERROR_TEXT: Final = 2_048
 SHORT: Final = 128
-"""Tags of this length need no sum: 64 of them with their keys are within any row."""
+"""Tags of this length need no sum: 64 of them with their keys are within a row of the default size."""
+FEW: Final = 16
+"""So many short tags beside as many short attrs need no sum either."""
 
 CUT_TAG: Final = "hopline.cut"
 MASK: Final = "***"
@@ -31,31 +33,33 @@ _VERDICTS: Final = 4_096
 class Limits:
     """The limits of one process."""
 
-    __slots__ = ("_counts", "_masked", "_plain", "_row_bytes", "_scan_only", "_verdicts")
+    __slots__ = ("_counts", "_kept", "_masked", "_names", "_plain", "_row_bytes", "_scan_only", "_short", "_verdicts")
 
     def __init__(self, config: Config, counts: Counts) -> None:
         self._row_bytes = config.row_bytes
+        self._short = min(SHORT, config.row_bytes // MAX_TAGS - MAX_KEY)
         self._masked = tuple(_normal(word) for word in config.mask)
         self._scan_only = frozenset(config.scan_only)
         self._counts = counts
         self._verdicts: dict[str, int] = {}
         self._plain: set[str] = set()
+        self._kept: set[str] = set()
+        self._names: set[str] = set()
 
     def apply_all(self, spans: list[Span]) -> list[Span]:
         """Those of ``spans`` that could be brought within the limits; one that cannot even be read is lost alone.
 
         The check of the common row stands here again: a call for each row costs as much as the check.
         """
-        is_plain = self._plain.issuperset
+        names, plain, short = self._names, self._plain, self._short
         kept = []
         for span in spans:
             try:
-                name = span.name
-                if span.rare is not None or type(name) is not str or len(name) > MAX_KEY or not is_plain(span.tags):
+                if span.name not in names or (span.rare is not None and not self._is_fine(span, span.rare)):
                     self.apply(span)
                 else:
-                    for value in span.tags.values():
-                        if len(value) > SHORT:
+                    for key, value in span.tags.items():
+                        if key not in plain or len(value) > short:
                             self.apply(span)
                             break
             except Exception:
@@ -63,6 +67,21 @@ class Limits:
             else:
                 kept.append(span)
         return kept
+
+    def _is_fine(self, span: Span, detail: Detail) -> bool:
+        """Whether nothing in ``detail`` is to be cut, masked or mended: a server row, a call that succeeded."""
+        if detail.overflow or detail.annotations or detail.links or detail.error or detail.attempt:
+            return False
+        if type(detail.peer) is not str or type(detail.peer_kind) is not str or len(detail.peer) > SHORT:
+            return False
+        attrs = detail.attrs
+        if len(attrs) > FEW or len(span.tags) > FEW:
+            return False
+        kept, short = self._kept, self._short
+        for key, value in attrs.items():  # noqa: SIM110 - a generator for all() would double it
+            if key not in kept or len(value) > short:
+                return False
+        return True
 
     def apply(self, span: Span) -> None:
         """Bring one ended span within the limits, in place.
@@ -75,6 +94,8 @@ class Limits:
         cut = detail.overflow if detail else 0
         span.name, n = _cut(span.name, MAX_NAME)
         cut += n
+        if len(self._names) < _VERDICTS and len(span.name) <= MAX_KEY:
+            self._names.add(span.name)
         budget = self._row_bytes - len(span.name)
         tags: dict[str, str] = {}
         attrs: dict[str, str] = {}
@@ -126,6 +147,8 @@ class Limits:
                 verdict = _SCAN_ONLY if key in self._scan_only else _PLAIN
             if len(self._verdicts) < _VERDICTS and len(key) <= MAX_KEY:
                 self._verdicts[key] = verdict
+                if verdict != _MASKED:
+                    self._kept.add(key)
                 if verdict == _PLAIN:
                     self._plain.add(key)
         return verdict

@@ -61,8 +61,8 @@ class Reporter:
         self._reset()
 
     def _anchor(self) -> None:
-        """Nanoseconds to add to the monotonic clock; renewed by the sender, as the wall clock may be set."""
-        self.epoch_ns = time_ns() - perf_counter_ns()
+        """Whole microseconds, in ns, to add to the monotonic clock; renewed by the sender, as the clock may be set."""
+        self.epoch_ns = (time_ns() - perf_counter_ns()) // 1000 * 1000
 
     def _reset(self) -> None:
         self._pid = os.getpid()

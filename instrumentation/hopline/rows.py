@@ -5,11 +5,9 @@ from typing import Any, Final
 from hopline.entry import NO_CALLER
 from hopline.ids import span_hex
 from hopline.model import KINDS, PROCESS_FIELDS, Row, flags_to_json
-from hopline.spans import Detail, Span
+from hopline.spans import Span
 
 KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
-NO_DETAIL: Final = Detail()
-"""Stands for the detail of spans that have none; never written to."""
 
 
 def times(span: Span) -> tuple[int, int | None]:

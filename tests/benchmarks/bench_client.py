@@ -202,13 +202,13 @@ class Encoding:
         for _ in range(5):
             for span in self.spans:
                 span.path = ""
-            wire.encode({}, [wire.pack(span) for span in self.limits.apply_all(self.spans)])
+            wire.encode({}, wire.pack_all(self.limits.apply_all(self.spans)))
         return thread_time_ns() - begin
 
     def sizes(self) -> tuple[float, float]:
         import lz4.frame
 
-        raw = wire.encode({}, [wire.pack(span) for span in self.spans])
+        raw = wire.encode({}, wire.pack_all(self.spans))
         return len(raw) / len(self.spans), len(lz4.frame.compress(raw)) / len(self.spans)
 
 

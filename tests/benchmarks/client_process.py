@@ -22,7 +22,7 @@ class EncodingTransport(DiscardTransport):
 
     def send(self, batch: Batch) -> None:
         for first in range(0, len(batch.spans), 100):
-            wire.encode(batch.process, [wire.pack(span) for span in batch.spans[first : first + 100]])
+            wire.encode(batch.process, wire.pack_all(batch.spans[first : first + 100]))
             sleep(0)
         super().send(batch)
 

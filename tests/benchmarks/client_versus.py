@@ -33,7 +33,7 @@ class Compressing(DiscardTransport):
 
     def send(self, batch: Batch) -> None:
         for first in range(0, len(batch.spans), 100):
-            rows = [wire.pack(span) for span in batch.spans[first : first + 100]]
+            rows = wire.pack_all(batch.spans[first : first + 100])
             lz4.frame.compress(wire.encode(batch.process, rows))
         super().send(batch)
 

@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -60,10 +61,7 @@ class KafkaTransport:
         if self._in_flight >= self._limit:
             raise TransportUnavailable(f"{self._in_flight} bytes wait for the broker")
         producer = self._ready()
-        partitions = self._partitions
-        groups: defaultdict[int, list[Span]] = defaultdict(list)
-        for span in batch.spans:
-            groups[trace_bucket(span.entry.trace_bytes) % partitions].append(span)
+        groups = by_partition(batch.spans, self._partitions)
         report = batch.report
         finished = batch.counted
         if report is not None and not groups:
@@ -132,7 +130,7 @@ class KafkaTransport:
         counted: bool,
     ) -> None:  # fmt: skip
         """One message, or two of half the rows when it would be too big."""
-        rows = [wire.pack(span) for span in spans]
+        rows = wire.pack_all(spans)
         try:
             value = wire.encode(process, rows, report)
         except Exception:
@@ -169,6 +167,18 @@ class KafkaTransport:
             return
         future.add_callback(lambda _metadata: settled("sent"))
         future.add_errback(failed)
+
+
+def by_partition(spans: Iterable[Span], partitions: int) -> dict[int, list[Span]]:
+    """Spans of one trace meet in one partition; those of one entry come one after the other, so it is asked once."""
+    groups: defaultdict[int, list[Span]] = defaultdict(list)
+    entry = None
+    for span in spans:
+        if span.entry is not entry:
+            entry = span.entry
+            append = groups[trace_bucket(entry.trace_bytes) % partitions].append
+        append(span)
+    return groups
 
 
 def producer_options(config: Config) -> dict[str, Any]:
