@@ -234,6 +234,82 @@ def test_links_are_kept(row: Any) -> None:
     assert row(links=[other]).links == [(b"\x01" * 16, 0x0202020202020202, 0)]
 
 
+def test_what_a_link_says_is_kept(row: Any) -> None:
+    """C4: attributes, trace state and dropped count of a link stand in an attr under its place."""
+    plain = {"traceId": "01" * 16, "spanId": "02" * 8}
+    said = {
+        "attributes": attributes({"reason": "batch", "n": 2}),
+        "traceState": "congo=t61",
+        "droppedAttributesCount": 4,
+    }
+    found = row(links=[plain, {**plain, **said}])
+    assert len(found.links) == 2
+    assert [key for key in found.attrs if key.startswith("otel.link")] == ["otel.link.1"]
+    kept = {"attributes": {"reason": "batch", "n": "2"}, "trace_state": "congo=t61", "dropped_attributes_count": 4}
+    assert json.loads(found.attrs["otel.link.1"]) == kept
+
+
+def test_what_scope_and_resource_say_is_kept(decode: Any) -> None:
+    """C4: attributes of a scope, schema addresses and dropped counts go to every row, and never win."""
+    body = request({**SPAN, "attributes": attributes({"otel.scope.team": "mine"})})
+    (resource_spans,) = body["resourceSpans"]
+    resource_spans["schemaUrl"] = "https://opentelemetry.io/schemas/1.30.0"
+    resource_spans["resource"]["droppedAttributesCount"] = 1
+    scope_spans = resource_spans["scopeSpans"][0]
+    scope_spans["schemaUrl"] = "https://opentelemetry.io/schemas/1.29.0"
+    scope_spans["scope"] |= {"attributes": attributes({"team": "web", "n": 1}), "droppedAttributesCount": 2}
+    (found,) = decode(body).batches[0].rows
+    assert found.attrs == {
+        "process.command": "python app.py",
+        "otel.resource.schema_url": "https://opentelemetry.io/schemas/1.30.0",
+        "otel.resource.dropped_attributes_count": "1",
+        "otel.scope.version": "0.60",
+        "otel.scope.team": "web",
+        "otel.scope.n": "1",
+        "otel.scope.schema_url": "https://opentelemetry.io/schemas/1.29.0",
+        "otel.scope.dropped_attributes_count": "2",
+    }
+    assert found.tags["otel.scope.team"] == "mine"
+
+
+def test_what_other_vendors_say_in_trace_state_is_kept(row: Any) -> None:
+    """P1: their members in their order; ours became fields of the row."""
+    assert row(traceState=f"congo=t61,{HOP},rojo=00f0").attrs["w3c.tracestate"] == "congo=t61,rojo=00f0"
+    assert "w3c.tracestate" not in row(traceState=HOP).attrs
+
+
+def test_an_explicit_ok_is_told_from_unset(row: Any) -> None:
+    """C4: OK is what a person decided, unset is not."""
+    assert row(status={"code": 1}).attrs["otel.status_code"] == "OK"
+    assert "otel.status_code" not in row(status={"code": 0}).attrs
+
+
+def test_numbers_that_are_none_are_spelled_alike(row: Any) -> None:
+    """C4: doubles without a value, alone and in a list, as protobuf's JSON spells them in either encoding."""
+    names = ("NaN", "Infinity", "-Infinity")
+    numbers = [{"doubleValue": name} for name in names]
+    nested = [{"key": "l", "value": {"arrayValue": {"values": numbers}}}]
+    found = row(attributes=[{"key": name, "value": {"doubleValue": name}} for name in names] + nested)
+    assert {key: found.tags[key] for key in names} == {key: key for key in names}
+    assert found.tags["l"] == '["NaN","Infinity","-Infinity"]'
+
+
+def test_events_say_what_they_dropped(row: Any) -> None:
+    """C4: dropped counts of events."""
+    event = {"timeUnixNano": "1000", "name": "cache", "attributes": attributes({"n": 2}), "droppedAttributesCount": 3}
+    assert row(events=[event]).annotations == [(1, "cache", '{"n":"2","dropped_attributes_count":"3"}')]
+
+
+def test_values_that_seldom_repeat_are_read_as_well(decode: Any) -> None:
+    """C4: short and long, empty, typed and non-ASCII values of one key, more than are remembered."""
+    values = [*(f"u-{number}" for number in range(5_000)), "", 7, "x" * 126, "y" * 5_000, "é" * 40, ["a"]]
+    spans = [{**SPAN, "attributes": attributes({"key": item, "ключ": item})} for item in values]
+    rows = decode(request(*spans, *spans)).batches[0].rows
+    texts = [*values[:5_001], "7", *values[5_002:5_005], '["a"]']
+    assert [row.tags["key"] for row in rows] == texts * 2
+    assert [row.tags["ключ"] for row in rows] == texts * 2
+
+
 def test_what_the_sender_left_out_is_said(row: Any) -> None:
     """C4: dropped counts are kept where they are not zero."""
     found = row(droppedAttributesCount=3)

@@ -1,38 +1,24 @@
 """What attributes of other tracers mean in our model.
 
-Names are OpenTelemetry's semantic conventions, the present ones and those they
-replaced (https://opentelemetry.io/docs/specs/semconv/), and Brave's. All functions
-are pure and take attributes as text.
+All functions are pure and take attributes as text, with their shape (`shapes`).
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from hopline.config import SCAN_ONLY_KEYS
 from hopline.model import KINDS, WEIGHT_MAX, WEIGHT_ONE
 from hopline_collector.formats.decoded import FOREIGN_FACT
+from hopline_collector.formats.shapes import Shape, first
 
 LOCAL, CLIENT, SERVER, PRODUCER, CONSUMER = range(len(KINDS))
 
 SHARED_ATTR: Final = "zipkin.shared"
 """Marks a server row that carries its client's id."""
 
-SCAN_ONLY: Final = frozenset(SCAN_ONLY_KEYS) | {
-    "http.request.header.user_agent",
-    "user_agent.original",
-    "sql.query",
-    "redis.command",
-    "thread.id",
-    "code.lineno",
-    "code.line.number",
-    "network.peer.port",
-    "net.peer.port",
-    "net.sock.peer.port",
-    "client.port",
-}
-"""Attributes of high entropy: shown, but kept out of the tag index."""
+_NOBODY: Final = ("", "")
 
 _CACHES: Final = frozenset({"redis", "valkey", "memcached", "memcache", "hazelcast", "caffeine", "ehcache"})
 _DATABASES: Final = frozenset(
@@ -44,32 +30,6 @@ _DATABASES: Final = frozenset(
 )
 _BROKERS: Final = frozenset({"kafka", "rabbitmq", "activemq", "artemis", "pulsar", "nats", "sqs", "sns", "rocketmq"})
 
-_USER: Final = ("user.id", "enduser.id")
-_SYSTEM: Final = ("db.system.name", "db.system")
-_DATABASE: Final = ("db.namespace", "db.name", "db.instance", "cassandra.keyspace")
-_SERVICE: Final = ("peer.service", "service.peer.name")
-_HOST: Final = (
-    "server.address",
-    "net.peer.name",
-    "http.host",
-    "net.sock.peer.name",
-    "network.peer.address",
-    "net.peer.ip",
-)
-_PORT: Final = ("server.port", "net.peer.port", "net.sock.peer.port", "network.peer.port")
-_TOPIC: Final = (
-    "messaging.destination.name",
-    "messaging.destination.template",
-    "messaging.destination",
-    "kafka.topic",
-    "rabbit.queue",
-    "rabbit.exchange",
-    "jms.queue",
-    "jms.topic",
-)
-_STATUS: Final = ("http.response.status_code", "http.status_code")
-_STATEMENT: Final = ("db.query.text", "db.statement", "sql.query", "db.operation.name", "db.operation")
-
 
 class BadSpanError(ValueError):
     """A span that cannot be taken; ``reason`` is a short code that is counted."""
@@ -79,86 +39,71 @@ class BadSpanError(ValueError):
         self.reason = reason
 
 
-def first(found: Mapping[str, str], names: Iterable[str]) -> str:
-    """The first of ``names`` that has a value, or ``""``."""
-    for name in names:
-        value = found.get(name)
-        if value:
-            return value
-    return ""
+def split(found: dict[str, str], shape: Shape) -> dict[str, str] | None:
+    """Take the attributes of high entropy out of ``found``; what is left are the tags for the index."""
+    return {key: found.pop(key) for key in shape.scan} if shape.scan else None
 
 
-def user(found: Mapping[str, str]) -> str:
-    """The user's id."""
-    return found.get("user.id") or found.get("enduser.id") or ""
-
-
-def split(found: dict[str, str]) -> tuple[dict[str, str], dict[str, str] | None]:
-    """Tags for the index, and the attributes of high entropy, which are taken out of ``found``."""
-    if SCAN_ONLY.isdisjoint(found):
-        return found, None
-    return found, {key: found.pop(key) for key in SCAN_ONLY.intersection(found)}
-
-
-def peer(kind: int, found: Mapping[str, str], remote: str = "") -> tuple[str, str]:
+def peer(kind: int, found: Mapping[str, str], shape: Shape, remote: str = "") -> tuple[str, str]:
     """``(peer, peer_kind)`` of an outgoing call or of a message taken.
 
     ``remote`` is what the tracer itself calls the far end (Zipkin's remote service).
     A far end of which only the address is known has no kind: the map decides.
     """
     if kind in (LOCAL, SERVER):
-        return "", ""
-    if kind in (PRODUCER, CONSUMER):
-        topic = first(found, _TOPIC) or remote or found.get("messaging.system", "")
-        return (topic, "mq") if topic else ("", "")
-    system = (found.get("db.system.name") or found.get("db.system") or "").lower()
+        return _NOBODY
+    if kind != CLIENT:
+        topic = first(found, shape.topic) or remote or first(found, shape.messaging)
+        return (topic, "mq") if topic else _NOBODY
+    if shape.plain and not remote:
+        return _address(found, shape), ""
+    system = first(found, shape.system).lower()
     if system:
-        name = first(found, _DATABASE)
+        name = first(found, shape.database)
         if system in _CACHES:
-            return remote or _address(found) or name or system, "cache"
-        return name or remote or _address(found) or system, "db"
-    service = remote or first(found, _SERVICE)
+            return remote or _address(found, shape) or name or system, "cache"
+        return name or remote or _address(found, shape) or system, "db"
+    service = remote or first(found, shape.service)
     if service:
-        return service, _kind_of_name(service, found)
-    if "messaging.system" in found:
-        topic = first(found, _TOPIC) or _address(found) or found["messaging.system"]
+        return service, _kind_of_name(service, found, shape)
+    if shape.messaging:
+        topic = first(found, shape.topic) or _address(found, shape) or found["messaging.system"]
         return topic, "mq"
-    return _address(found), ""
+    return _address(found, shape), ""
 
 
-def _kind_of_name(service: str, found: Mapping[str, str]) -> str:
+def _kind_of_name(service: str, found: Mapping[str, str], shape: Shape) -> str:
     name = service.lower()
     if name in _CACHES:
         return "cache"
-    if name in _DATABASES or first(found, _STATEMENT):
+    if name in _DATABASES or first(found, shape.statement):
         return "db"
     return "mq" if name in _BROKERS else "service"
 
 
-def _address(found: Mapping[str, str]) -> str:
-    host = first(found, _HOST)
+def _address(found: Mapping[str, str], shape: Shape) -> str:
+    host = first(found, shape.host)
     if not host:
         return ""
-    port = first(found, _PORT)
+    port = first(found, shape.port)
     return host if not port or host.endswith(f":{port}") else f"{host}:{port}"
 
 
-def http_failed(kind: int, found: Mapping[str, str]) -> bool:
+def http_failed(kind: int, found: Mapping[str, str], shape: Shape) -> bool:
     """OpenTelemetry's rule: 5xx fails a server span, 4xx and 5xx a client span."""
-    status = found.get("http.response.status_code") or found.get("http.status_code")
+    status = first(found, shape.status)
     if not status:
         return False
     return status[:1] == "5" if kind == SERVER else status[:1] in ("4", "5") and kind == CLIENT
 
 
-def error_type(found: Mapping[str, str], text: str = "") -> str:
+def error_type(found: Mapping[str, str], shape: Shape, text: str = "") -> str:
     """What kind of failure it was; ``text`` serves where it is one word."""
-    named = found.get("error.type") or found.get("exception.type")
-    if named:
-        return named
-    status = first(found, _STATUS) or first(found, ("rpc.response.status_code", "rpc.grpc.status_code"))
-    if status:
-        return status
+    return first(found, shape.error) or first(found, shape.statuses) or word_of(text)
+
+
+def word_of(text: str) -> str:
+    """The kind of failure that a text begins with, or ``""`` where it begins with a sentence."""
     word = text.partition(":")[0]
     return word if 0 < len(word) <= 80 and " " not in word and word.lower() != "true" else ""
 
@@ -189,13 +134,20 @@ def text_of(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
         return str(value)
+    if isinstance(value, float):
+        return str(value) if math.isfinite(value) else not_finite(value)
     return "" if value is None else msgspec.json.encode(value).decode("utf-8", "replace")
 
 
+def not_finite(value: float) -> str:
+    """``NaN``, ``Infinity`` or ``-Infinity``, as protobuf's JSON spells them."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def event_text(name: str, found: Mapping[str, str]) -> str:
-    """The value of an event's annotation: what the exception was, or the attributes as JSON."""
+    """The value of an event's annotation: what the exception was, its one message, or the attributes as JSON."""
     if not found:
         return ""
     if name == "exception":
@@ -211,18 +163,18 @@ class Process:
 
     __slots__ = ("attrs", "facts", "tags")
 
-    def __init__(self, found: Mapping[str, str]) -> None:
-        host = first(found, ("host.name", "host.id"))
+    def __init__(self, found: Mapping[str, str], *, dropped: int = 0, schema_url: str = "") -> None:
+        host = _named(found, "host.name", "host.id")
         pid = found.get("process.pid", "")
-        instance = found.get("service.instance.id") or first(found, ("k8s.pod.name", "container.id"))
+        instance = _named(found, "service.instance.id", "k8s.pod.name", "container.id")
         if not instance and host:
             instance = f"{host}:{pid}" if pid else host
         self.facts: dict[str, str] = {
             "service": found.get("service.name", ""),
             "instance": instance,
             "host": host,
-            "zone": first(found, ("cloud.availability_zone", "cloud.region")),
-            "env": first(found, ("deployment.environment.name", "deployment.environment")),
+            "zone": _named(found, "cloud.availability_zone", "cloud.region"),
+            "env": _named(found, "deployment.environment.name", "deployment.environment"),
             "version": found.get("service.version", ""),
             "library": " ".join(
                 filter(None, (found.get(f"telemetry.sdk.{part}") for part in ("name", "language", "version")))
@@ -232,6 +184,18 @@ class Process:
         rest = {key: value for key, value in found.items() if key not in _FACTS}
         self.tags = {key: value for key, value in rest.items() if not key.startswith(_SCANNED_RESOURCE)}
         self.attrs = {key: value for key, value in rest.items() if key not in self.tags}
+        self.attrs |= said_of("otel.resource", dropped, schema_url)
+
+
+def said_of(part: str, dropped: int, schema_url: str) -> dict[str, str]:
+    """What OTLP says of a resource or a scope beside its attributes, where it says anything."""
+    found = {f"{part}.schema_url": schema_url} if schema_url else {}
+    return found | {f"{part}.dropped_attributes_count": str(dropped)} if dropped else found
+
+
+def _named(found: Mapping[str, str], *names: str) -> str:
+    """The first of ``names`` that has a value, or ``""``."""
+    return next((value for value in map(found.get, names) if value), "")
 
 
 _FACTS: Final = frozenset(

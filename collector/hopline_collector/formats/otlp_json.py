@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, Refused
-from hopline_collector.formats.mapping import BadSpanError, Process, text_of
+from hopline_collector.formats.mapping import BadSpanError, Process, not_finite, text_of
 from hopline_collector.formats.objects import repaired_json
-from hopline_collector.formats.otlp_span import Scope, Span, wire_row
+from hopline_collector.formats.otlp_span import Event, Link, Scope, Span, wire_row
 
 _Integer = int | str | None
 _KIND_NAMES: Final = {
@@ -51,22 +51,29 @@ class _Attribute(_Camel):
 
 class _Resource(_Camel):
     attributes: list[_Attribute] | None = None
+    dropped_attributes_count: _Integer = 0
 
 
 class _ScopeFacts(_Camel):
     name: str | None = None
     version: str | None = None
+    attributes: list[_Attribute] | None = None
+    dropped_attributes_count: _Integer = 0
 
 
 class _Event(_Camel):
     time_unix_nano: _Integer = 0
     name: str | None = None
     attributes: list[_Attribute] | None = None
+    dropped_attributes_count: _Integer = 0
 
 
 class _Link(_Camel):
     trace_id: str = ""
     span_id: str = ""
+    trace_state: str | None = None
+    attributes: list[_Attribute] | None = None
+    dropped_attributes_count: _Integer = 0
 
 
 class _Status(_Camel):
@@ -95,11 +102,13 @@ class _Span(_Camel):
 class _ScopeSpans(_Camel):
     scope: _ScopeFacts | None = None
     spans: list[msgspec.Raw] | None = None
+    schema_url: str | None = None
 
 
 class _ResourceSpans(_Camel):
     resource: _Resource | None = None
     scope_spans: list[_ScopeSpans] | None = None
+    schema_url: str | None = None
 
 
 class _Request(_Camel):
@@ -123,12 +132,10 @@ def decode(body: bytes) -> Decoded:
     decoded = Decoded()
     index = 0
     for resource_spans in request.resource_spans or ():
-        resource = resource_spans.resource
-        process = Process(_attributes(resource.attributes) if resource else {})
+        process = _process(resource_spans)
         rows, indexes = [], []
         for scope_spans in resource_spans.scope_spans or ():
-            facts = scope_spans.scope or _ScopeFacts()
-            scope = Scope(process, facts.name or "", facts.version or "")
+            scope = _scope(process, scope_spans)
             for raw in scope_spans.spans or ():
                 try:
                     rows.append(wire_row(_span(_typed(raw)), scope))
@@ -141,6 +148,30 @@ def decode(body: bytes) -> Decoded:
         if rows:
             decoded.batches.append(Batch(process.facts, rows, indexes))
     return decoded
+
+
+def _process(found: _ResourceSpans) -> Process:
+    resource = found.resource or _Resource()
+    dropped = _count(resource.dropped_attributes_count)
+    return Process(_attributes(resource.attributes), dropped=dropped, schema_url=found.schema_url or "")
+
+
+def _scope(process: Process, found: _ScopeSpans) -> Scope:
+    facts = found.scope or _ScopeFacts()
+    dropped, schema_url = _count(facts.dropped_attributes_count), found.schema_url or ""
+    name, version = facts.name or "", facts.version or ""
+    return Scope(process, name, version, _attributes(facts.attributes), dropped=dropped, schema_url=schema_url)
+
+
+def _event(found: _Event) -> Event:
+    at, dropped = _integer(found.time_unix_nano) // 1000, _integer(found.dropped_attributes_count)
+    return Event(at, found.name or "", _attributes(found.attributes), dropped)
+
+
+def _link(found: _Link) -> Link:
+    trace_id, span_id = _hex(found.trace_id, 32), int.from_bytes(_hex(found.span_id, 16), "big")
+    dropped = _integer(found.dropped_attributes_count)
+    return Link(trace_id, span_id, _attributes(found.attributes), found.trace_state or "", dropped)
 
 
 def _typed(raw: bytes | msgspec.Raw) -> _Span:
@@ -169,8 +200,8 @@ def _span(found: _Span) -> Span:
         found.trace_state or "",
         _integer(_STATUS_NAMES.get(str(status.code), status.code)),
         status.message or "",
-        [(_integer(e.time_unix_nano) // 1000, e.name or "", _attributes(e.attributes)) for e in found.events or ()],
-        [(_hex(x.trace_id, 32), int.from_bytes(_hex(x.span_id, 16), "big")) for x in found.links or ()],
+        [_event(event) for event in found.events or ()],
+        [_link(link) for link in found.links or ()],
         _integer(found.dropped_attributes_count),
         _integer(found.dropped_events_count),
         _integer(found.dropped_links_count),
@@ -200,6 +231,14 @@ def _integer(value: _Integer) -> int:
     raise ValueError(f"not a 64-bit integer: {str(value)[:40]!r}")
 
 
+def _count(value: _Integer) -> int:
+    """As :func:`_integer`; 0 for what is none: no span is refused for what its resource says beside."""
+    try:
+        return _integer(value)
+    except ValueError:
+        return 0
+
+
 def _attributes(found: list[_Attribute] | None) -> dict[str, str]:
     if not found:
         return {}
@@ -226,7 +265,7 @@ def _plain(value: _Value | None, depth: int = 0) -> Any:
         return value.bytes_value
     if value.double_value is not None:
         number = float(value.double_value)
-        return number if math.isfinite(number) else str(value.double_value)
+        return number if math.isfinite(number) else not_finite(number)
     if value.int_value is not None:
         return _integer(value.int_value)
     return value.string_value if value.bool_value is None else value.bool_value

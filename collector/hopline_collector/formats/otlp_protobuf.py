@@ -1,10 +1,10 @@
 """OTLP in protobuf: ``ExportTraceServiceRequest``, read with the messages of opentelemetry-proto.
 
-Attributes repeat from span to span, so they are read as bytes first and each distinct
-one is taken apart once: ten attributes then cost less than one did.
+Attributes and the status are declared as byte strings, which on the wire they are: the
+first are looked up (`otlp_attributes`), the second is seldom there.
 """
 
-import base64
+from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -15,19 +15,17 @@ from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, Refused
-from hopline_collector.formats.mapping import SCAN_ONLY, BadSpanError, Process, text_of
-from hopline_collector.formats.otlp_span import Scope, Span, wire_row
+from hopline_collector.formats.mapping import BadSpanError, Process
+from hopline_collector.formats.otlp_attributes import attributes
+from hopline_collector.formats.otlp_span import Event, Link, Scope, Span, wire_row
 
 _FILES: Final = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2)
+_AS_BYTES: Final = ("attributes", "status")
 _REQUEST: Final = "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest"
-_KNOWN_BYTES: Final = 160
-_KNOWN_MOST: Final = 65_536
-_known: Final[dict[bytes, tuple[str, str]]] = {}
-"""Attributes taken apart before: encoded -> (key, text). Bounded to about 20 MB."""
 
 
 def _request_class() -> Any:
-    """The request's class with every ``attributes`` field read as byte strings."""
+    """The request's class with every ``attributes`` and ``status`` field read as byte strings."""
     pool = descriptor_pool.DescriptorPool()
     for module in _FILES:
         file = descriptor_pb2.FileDescriptorProto()
@@ -35,7 +33,7 @@ def _request_class() -> Any:
         for message in file.message_type:
             for holder in (message, *message.nested_type):
                 for field in holder.field:
-                    if field.name == "attributes":
+                    if field.name in _AS_BYTES:
                         field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
                         field.ClearField("type_name")
         pool.Add(file)
@@ -54,13 +52,10 @@ def decode(body: bytes) -> Decoded:
     decoded = Decoded()
     index = 0
     for resource_spans in request.resource_spans:
-        try:
-            process = Process(_attributes(resource_spans.resource.attributes))
-        except ProtobufError:
-            process = Process({})
+        process = _process(resource_spans)
         rows, indexes = [], []
         for scope_spans in resource_spans.scope_spans:
-            scope = Scope(process, scope_spans.scope.name, scope_spans.scope.version)
+            scope = _scope(process, scope_spans)
             for span in scope_spans.spans:
                 try:
                     rows.append(wire_row(_span(span), scope))
@@ -75,69 +70,65 @@ def decode(body: bytes) -> Decoded:
     return decoded
 
 
+def _process(resource_spans: Any) -> Process:
+    """The facts of a resource; none where its attributes are none."""
+    resource = resource_spans.resource
+    try:
+        found = attributes(resource.attributes)
+    except ProtobufError:
+        return Process({})
+    return Process(found, dropped=resource.dropped_attributes_count, schema_url=resource_spans.schema_url)
+
+
+def _scope(process: Process, scope_spans: Any) -> Scope:
+    scope, schema_url = scope_spans.scope, scope_spans.schema_url
+    try:
+        found = attributes(scope.attributes)
+    except ProtobufError:
+        found = {}
+    dropped = scope.dropped_attributes_count
+    return Scope(process, scope.name, scope.version, found, dropped=dropped, schema_url=schema_url)
+
+
 def _span(span: Any) -> Span:
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
-    status = span.status
-    events = span.events
-    links = span.links
+    own, parent, status, events, links = span.span_id, span.parent_span_id, span.status, span.events, span.links
+    code, message = _status(status) if status else (0, "")
     return Span(
         span.trace_id,
-        int.from_bytes(span.span_id, "big") if len(span.span_id) == 8 else 0,
-        int.from_bytes(span.parent_span_id, "big") if len(span.parent_span_id) == 8 else 0,
+        int.from_bytes(own, "big") if len(own) == 8 else 0,
+        int.from_bytes(parent, "big") if len(parent) == 8 else 0,
         span.name,
         span.kind,
         start // 1000,
         (end - start) // 1000 if end else None,
-        _attributes(span.attributes),
+        attributes(span.attributes),
         span.trace_state,
-        status.code,
-        status.message,
+        code,
+        message,
         [_event(event) for event in events] if events else None,
-        [(link.trace_id, int.from_bytes(link.span_id, "big")) for link in links] if links else None,
+        [_link(link) for link in links] if links else None,
         span.dropped_attributes_count,
         span.dropped_events_count,
         span.dropped_links_count,
     )
 
 
-def _event(event: Any) -> tuple[int, str, dict[str, str]]:
-    return event.time_unix_nano // 1000, event.name, _attributes(event.attributes)
+@lru_cache(maxsize=1_024)
+def _status(raw: bytes) -> tuple[int, str]:
+    """Code and message; raises ProtobufError for bytes that are no status."""
+    found = trace_pb2.Status.FromString(raw)
+    return found.code, found.message
 
 
-def _attributes(raws: Any) -> dict[str, str]:
-    """Texts by key; raises ProtobufError for an attribute that is none."""
-    raws = list(raws)
-    pairs: list[Any] = list(map(_known.get, raws))
-    if None in pairs:
-        pairs = [pair or _learnt(raw) for raw, pair in zip(raws, pairs, strict=True)]
-    return dict(pairs)
+def _event(event: Any) -> Event:
+    at = event.time_unix_nano // 1000
+    return Event(at, event.name, attributes(event.attributes), event.dropped_attributes_count)
 
 
-def _learnt(raw: bytes) -> tuple[str, str]:
-    """Key and text of an attribute not met before; kept for the next span where that pays."""
-    attribute = common_pb2.KeyValue.FromString(raw)
-    key, value = attribute.key, attribute.value
-    pair = key, value.string_value or text_of(_plain(value))
-    if len(raw) <= _KNOWN_BYTES and key not in SCAN_ONLY:
-        if len(_known) >= _KNOWN_MOST:
-            _known.clear()
-        _known[raw] = pair
-    return pair
-
-
-def _plain(value: Any, depth: int = 0) -> Any:
-    """The Python value of an ``AnyValue``; what is nested too deep is left out."""
-    which = value.WhichOneof("value")
-    if which is None or depth > 16:
-        return None
-    found = getattr(value, which)
-    if which == "array_value":
-        return [_plain(item, depth + 1) for item in found.values]
-    if which == "kvlist_value":
-        return {item.key: _plain(item.value, depth + 1) for item in found.values}
-    if which == "bytes_value":
-        return base64.b64encode(found).decode()
-    return found
+def _link(link: Any) -> Link:
+    found, dropped = attributes(link.attributes), link.dropped_attributes_count
+    return Link(link.trace_id, int.from_bytes(link.span_id, "big"), found, link.trace_state, dropped)
 
 
 def _alone(resource_spans: Any, scope_spans: Any, span: Any) -> bytes:

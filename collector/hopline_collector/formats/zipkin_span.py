@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hopline.model import DEBUG, SAMPLED, WEIGHT_ONE
 from hopline_collector.formats import mapping
 from hopline_collector.formats.decoded import FLAG_ERROR, FOREIGN_FACT, Batch, WireAnnotation, WireRow
@@ -21,6 +23,7 @@ from hopline_collector.formats.mapping import (
     SHARED_ATTR,
     BadSpanError,
 )
+from hopline_collector.formats.shapes import first, shape_of
 from hopline_collector.limits import KEY_BYTES
 
 LONG_ANNOTATION_KEY: Final = "message"
@@ -47,7 +50,7 @@ class Endpoint(NamedTuple):
 NOWHERE: Final = Endpoint()
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, gc=False):
     """What every encoding of Zipkin says of a span. Times are microseconds, 0 = absent."""
 
     trace_id: bytes
@@ -133,12 +136,13 @@ def _process(local: Endpoint) -> dict[str, str]:
 
 def _row(span: Span) -> WireRow:
     kind, found, remote = span.kind, span.tags, span.remote
+    shape = shape_of(found)
     failed = "error" in found
-    text = found.get("error", "") if failed else ""
-    peer, peer_kind = mapping.peer(kind, found, remote.service)
-    uid = mapping.user(found)
-    kind_of_error = mapping.error_type(found, text) if failed else ""
-    tags, attrs = mapping.split(found)
+    text = found["error"] if failed else ""
+    peer, peer_kind = mapping.peer(kind, found, shape, remote.service)
+    uid = first(found, shape.user) if shape.user else ""
+    kind_of_error = mapping.error_type(found, shape, text) if failed else ""
+    attrs = mapping.split(found, shape)
     if remote.address or span.shared:
         attrs = _facts(span) | (attrs or {})
     return WireRow(
@@ -150,7 +154,7 @@ def _row(span: Span) -> WireRow:
         span.name,
         span.timestamp or min((at for at, _ in span.annotations), default=0),
         span.duration or None,
-        tags,
+        found,
         0,
         SAMPLED | (DEBUG if span.debug else 0) | (FLAG_ERROR if failed else 0),
         uid,
