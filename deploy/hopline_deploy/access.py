@@ -29,6 +29,9 @@ _OPEN: Final = ("/health/live", "/health/ready", "/health")
 _ADMIN: Final = ("/api/v1/dead", "/api/v1/retention/run")
 """Below these, every method needs the scope ``admin``: raw bytes that no mask has seen, and deleting."""
 
+_ADMIN_CHANGES: Final = ("/api/v1/pins",)
+"""Below these, every method but reading: what stays for good, and what no longer does, is not a service's to say."""
+
 
 class TokenError(ValueError):
     """The token file cannot be used; the message names the line."""
@@ -126,9 +129,10 @@ def _scopes(tokens: tuple[Token, ...], authorization: str) -> set[str]:
 
 
 def _needed(method: str, path: str) -> str:
-    if path.startswith(_ADMIN):
+    reads = method in {"GET", "HEAD"}
+    if path.startswith(_ADMIN) or (path.startswith(_ADMIN_CHANGES) and not reads):
         return "admin"
-    return "read" if method in {"GET", "HEAD"} else "write"
+    return "read" if reads else "write"
 
 
 def _presented(header: str) -> str:

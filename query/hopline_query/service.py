@@ -81,7 +81,7 @@ class QueryService:
 
     def node(self, trace_id: str, key: str, params: Values = NOTHING) -> Json:
         """One node with all that the side panel shows."""
-        return self._with_freshness(traces.node(self._tree(trace_id, self._params(params)), key))
+        return self._with_freshness(traces.node(self.reader, self._tree(trace_id, self._params(params)), key))
 
     def statistics(self, trace_id: str, params: Values = NOTHING) -> Json:
         """The nodes of a trace grouped by service, name or a tag."""
@@ -116,7 +116,7 @@ class QueryService:
 
     def peers(self, params: Values) -> Json:
         """What a service calls."""
-        return self._timed(names.peers, params)
+        return self._timed(lambda reader, read: names.peers(reader, read, self._instrumented(read)), params)
 
     def instances(self, params: Values = NOTHING) -> Json:
         """Processes of a service."""

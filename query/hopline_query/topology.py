@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,6 +107,12 @@ def kind_of(name: str) -> str:
     return head if head in VIRTUAL and ":" in name else "service"
 
 
+def callee_key(edge: Edge, reporting: AbstractSet[str]) -> str:
+    """The callee's node: what only its callers tell of, and never reported itself, is external (D1)."""
+    outside = edge.side not in RECEIVED and kind_of(edge.callee) == "service" and edge.callee not in reporting
+    return f"external:{edge.callee}" if outside else edge.callee
+
+
 def hints(graph: "nx.DiGraph[str]") -> dict[str, Any]:
     """What stands out in the shape: circles, groups, the longest way, the busiest crossings."""
     groups = sorted(sorted(g) for g in nx.strongly_connected_components(graph) if len(g) > 1)[:HINTS]
@@ -132,12 +139,10 @@ def hints(graph: "nx.DiGraph[str]") -> dict[str, Any]:
     }
 
 
-def _links(edges: Iterable[Edge], reporting: frozenset[str] | set[str]) -> dict[tuple[str, str], Link]:
+def _links(edges: Iterable[Edge], reporting: AbstractSet[str]) -> dict[tuple[str, str], Link]:
     found: dict[tuple[str, str], Link] = {}
     for edge in edges:
-        callee = edge.callee
-        if edge.side not in RECEIVED and kind_of(callee) == "service" and callee not in reporting:
-            callee = f"external:{callee}"
+        callee = callee_key(edge, reporting)
         link = found.setdefault((edge.caller, callee), Link(edge.caller, callee))
         (link.server if edge.side in RECEIVED else link.client).add(edge.figures)
         link.cross_zone += edge.cross_zone

@@ -54,7 +54,8 @@ def client(tokens: dict[str, str], tmp_path: Path) -> Client:
         return PlainTextResponse("in")
 
     paths = ("/", "/health/live", "/api/v1/spans", "/api/v1/dead", "/api/v1/retention/run", "/api/v1/retention/plan")
-    inner = Starlette(routes=[Route(path, here, methods=["GET", "POST"]) for path in paths])
+    routes = [Route(path, here, methods=["GET", "POST", "DELETE"]) for path in (*paths, "/api/v1/pins/ab")]
+    inner = Starlette(routes=routes)
     return Client(AccessMiddleware(inner, load(tmp_path / "tokens")))
 
 
@@ -106,6 +107,17 @@ def test_retention_is_run_by_administrators(client, tokens, scope: str, status: 
     assert client.request("POST", "/api/v1/retention/run", headers=header).status_code == status
     plan = client.request("GET", "/api/v1/retention/plan", headers={"Authorization": f"Bearer {tokens['read']}"})
     assert plan.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "status"),
+    [("read", "GET", 200), ("read", "POST", 403), ("write", "POST", 403), ("write", "DELETE", 403)]
+    + [("admin", method, 200) for method in ("GET", "POST", "DELETE")],
+)
+def test_pins_are_changed_by_administrators(client, tokens, scope: str, method: str, status: int) -> None:
+    """R5: a service's token sends spans; what is kept for good, and what no longer, is not its to say."""
+    header = {"Authorization": f"Bearer {tokens[scope]}"}
+    assert client.request(method, "/api/v1/pins/ab", headers=header).status_code == status
 
 
 def test_health_needs_no_token(client) -> None:

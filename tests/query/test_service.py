@@ -193,6 +193,30 @@ def test_node_statistics_and_events(article):
         one.node(TRACE, "nowhere")
 
 
+def test_a_call_is_compared_with_others_of_its_operation(row):
+    """L4: how many per cent took no longer, within half an hour before and after; other operations do not count."""
+    hour = 3_600_000
+    calls = [row("0", f"{n:x}", None, "server", trace_id=f"{n:032x}", name="op", dur=n, at=n) for n in range(1, 101)]
+    others = [
+        row("0", "d1", None, "server", trace_id="d" * 32, name="other", dur=1),
+        row("0", "d2", None, "server", trace_id="e" * 32, name="op", dur=1, at=2 * hour),
+        row("0", "d3", None, "server", trace_id="f" * 32, name="op", dur=None),
+    ]
+    one = service(calls + others)
+    found = {n: one.node(f"{n:032x}", "0")["percentile"] for n in (1, 50, 100)}
+    assert found[1] == 1.0
+    assert found[50] == pytest.approx(50, abs=2)
+    assert found[100] == 100.0
+    assert one.node("d" * 32, "0")["percentile"] == 100.0
+    assert one.node("f" * 32, "0")["percentile"] is None
+
+
+@pytest.mark.parametrize(("asked", "answered"), [("", 20), ("7", 7), ("5000", 1_000)])
+def test_a_limit_that_is_cut_is_answered(many, asked, answered):
+    """Q6: the answer says how many traces a page holds, whatever was asked for."""
+    assert service(many).search({"limit": asked})["limit"] == answered
+
+
 def test_trees_are_built_once(article, monkeypatch):
     """T11, T12: a tree is reused until a row comes; its state follows the clock."""
     from hopline_query.answers import traces

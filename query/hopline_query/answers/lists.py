@@ -107,6 +107,7 @@ def _page(reader: SpanReader, query: SearchQuery, params: Params) -> dict[str, A
         "count_exact": total <= COUNTED,
         "next_cursor": following,
         "truncated": following is not None,
+        "limit": query.limit,
         "order_by": query.order_by,
         "as_of_us": query.as_of_us,
         "terms": [

@@ -8,7 +8,7 @@ from hopline_query.errors import BadRequestError
 from hopline_query.latency import scaled
 from hopline_query.params import DAY_US, Params
 from hopline_query.store.port import FiguresQuery, Scope, SpanReader
-from hopline_query.topology import kind_of
+from hopline_query.topology import callee_key, kind_of
 
 MOST = 1_000
 """Names in one answer by default."""
@@ -53,15 +53,17 @@ def operations(reader: SpanReader, params: Params) -> dict[str, Any]:
     return {"service": query.service or None} | _cut("operations", found, "name", scope, params)
 
 
-def peers(reader: SpanReader, params: Params) -> dict[str, Any]:
-    """What a service calls: node keys of the map."""
+def peers(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str, Any]:
+    """What a service calls: node keys of the map; ``known`` names services that reported at any time."""
     scope = params.scope(DAY_US)
     service = _required(params, "service")
     calls: dict[str, int] = {}
     edges, _ = reader.edges(scope)
+    reporting = known | {edge.caller for edge in edges if edge.side in {"client", "producer"}}
     for edge in edges:
         if edge.caller == service and edge.side in {"client", "producer"}:
-            calls[edge.callee] = calls.get(edge.callee, 0) + edge.figures.calls
+            peer = callee_key(edge, reporting)
+            calls[peer] = calls.get(peer, 0) + edge.figures.calls
     found = [{"peer": name, "kind": kind_of(name), "calls": scaled(count)} for name, count in sorted(calls.items())]
     return {"service": service} | _cut("peers", found, "peer", scope, params)
 

@@ -9,13 +9,20 @@ from hopline.model import Row
 from hopline_query import completeness, shapes
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.ids import candidates, created_us
+from hopline_query.latency import Figures, share_within
 from hopline_query.node import Node, Tree
-from hopline_query.params import Params, QuerySettings
-from hopline_query.store.port import Hint, SpanReader
+from hopline_query.params import DAY_US, Params, QuerySettings
+from hopline_query.store.port import FiguresQuery, Hint, Scope, SpanReader
 from hopline_query.tree import build_tree
 
 ARRIVING_US = 60_000_000
 """A trace made less than this ago may still be on its way."""
+
+THINNED_US = 7 * DAY_US
+"""Thinning takes no younger trace."""
+
+AROUND_US = 1_800_000_000
+"""How long before and after a call others are compared with it."""
 
 
 class TreeCache:
@@ -89,14 +96,20 @@ def locate(reader: SpanReader, text: str, params: Params) -> tuple[str, Hint]:
         hint = reader.hint(trace_id)
         if hint is not None:
             return trace_id, hint
-    raise missing(known[0], params.now_us, params.settings)
+    made = created_us(known[0])
+    old = made is None or params.now_us - made > THINNED_US
+    thinned = old and any(reader.thinned(trace_id) for trace_id in known)
+    raise missing(known[0], params.now_us, params.settings, thinned=thinned)
 
 
-def missing(trace_id: str, now_us: int, settings: QuerySettings) -> NotFoundError:
-    """Why nothing is stored under an id, as far as the id tells."""
+def missing(trace_id: str, now_us: int, settings: QuerySettings, *, thinned: bool = False) -> NotFoundError:
+    """Why nothing is stored under an id, as far as the id tells, or the list of what thinning took."""
     made = created_us(trace_id)
     age = now_us - made if made is not None else None
-    if age is None:
+    if thinned:
+        when = f"made {ago(age)} ago; " if age is not None else ""
+        reason, message = "thinned", f"{when}of such old days only failed, slow and chosen traces and a sample are kept"
+    elif age is None:
         reason, message = "unknown", "no row of this trace was received"
     elif age < -ARRIVING_US:
         reason, message = "future", f"the id says that it will be made in {ago(-age)}: no id of ours"
@@ -135,7 +148,7 @@ def trace(reader: SpanReader, tree: Tree, params: Params) -> dict[str, Any]:
     return answer
 
 
-def node(tree: Tree, key: str) -> dict[str, Any]:
+def node(reader: SpanReader, tree: Tree, key: str) -> dict[str, Any]:
     """What the side panel shows of one node."""
     found = tree.find(key)
     if found is None:
@@ -149,8 +162,22 @@ def node(tree: Tree, key: str) -> dict[str, Any]:
         "children": [_child(child, tree) for child in found.children],
         "annotations": _annotations(found, tree),
         "tags": _tags(found),
-        "percentile": None,
+        "percentile": _percentile(reader, found),
     }
+
+
+def _percentile(reader: SpanReader, found: Node) -> float | None:
+    """How many per cent of the operation's calls took no longer, of those around this one; None where none is known."""
+    row = found.inner
+    if row is None or row.duration_us is None:
+        return None
+    scope = Scope(max(0, row.start_us - AROUND_US), row.start_us + AROUND_US, row.env, "true")
+    asked = FiguresQuery(scope, "all", row.service, row.name, row.kind, "operation")
+    figures, _, _ = reader.figures(asked)
+    total = Figures()
+    for found_figures in figures.values():
+        total.add(found_figures)
+    return share_within(total.hist, row.duration_us)
 
 
 def statistics(tree: Tree, by: str) -> dict[str, Any]:

@@ -41,13 +41,20 @@ STATUS_KEYS = ("http.response.status_code", "http.status_code")
 class MemoryReader:
     """Reads a list of rows; see :class:`hopline_query.store.port.SpanReader`.
 
-    ``closed`` names traces whose further rows were not kept.
+    ``closed`` names traces whose further rows were not kept, ``thinned`` those that thinning took.
     """
 
-    def __init__(self, rows: Iterable[Row] = (), reports: Iterable[Report] = (), closed: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Row] = (),
+        reports: Iterable[Report] = (),
+        closed: Iterable[str] = (),
+        thinned: Iterable[str] = (),
+    ) -> None:
         self.rows = list(rows)
         self._reports = list(reports)
         self._closed = frozenset(closed)
+        self._thinned = frozenset(thinned)
 
     def hint(self, trace_id: str) -> Hint | None:
         """Time and size of a trace."""
@@ -57,6 +64,10 @@ class MemoryReader:
         found = _summary(trace_id, rows)
         closed = trace_id in self._closed
         return Hint(found.start_us, found.end_us, found.spans, found.arrived, closed=closed)
+
+    def thinned(self, trace_id: str) -> bool:
+        """As it was told."""
+        return trace_id in self._thinned
 
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:  # noqa: ARG002  the port's
         """Rows of a trace, the earliest first."""

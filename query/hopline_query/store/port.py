@@ -235,6 +235,9 @@ class SpanReader(Protocol):
         A pinned trace is known for good, whatever retention took.
         """
 
+    def thinned(self, trace_id: str) -> bool:
+        """Whether thinning by age took the trace."""
+
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Up to ``limit`` rows of a trace, the earliest first, copies included; empty when unknown.
 

@@ -53,6 +53,10 @@ class ClickHouseReader:
                 return replace(_with_archive(told["summary"], archive), closed=closed)
         return replace(archive, archived=True, closed=closed) if archive else None
 
+    def thinned(self, trace_id: str) -> bool:
+        """By the list that thinning makes before it deletes."""
+        return bool(self._ask.file("thinned", {"trace_id": trace_id})[0][0])
+
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Rows by id: the hint first, so that only this trace's granules are read (W1)."""
         known = hint or self.hint(trace_id)
