@@ -203,7 +203,7 @@ class Tracer:
         return span
 
     def _decide(self, entry: Entry, name: str, kind: str, tags: dict[str, str]) -> Span:
-        weight = self.sampler.weight(entry.trace_id, name)
+        weight = WEIGHT_ONE if self._keeps_all else self.sampler.weight(entry.trace_id, name)
         if not weight:
             entry.flags &= ~SAMPLED
             return UnsampledSpan(entry, random_bits(64))

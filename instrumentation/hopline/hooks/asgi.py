@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hopline import tracer as tracing
 from hopline.context import get_current, set_current
-from hopline.hooks import background
+from hopline.hooks import background, guard
 from hopline.hooks.http_client import SERVICE_HEADER, TRACE_HEADER
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -43,36 +43,41 @@ class TraceMiddleware:
         if scope["type"] != "http" or _MARK in scope:
             await self._app(scope, receive, send)
             return
-        tracer = tracing.active()
-        if not tracer.enabled or scope["path"] in tracer.ignored_paths:
+        span: Span = NOOP
+        request, answer = None, send
+        try:
+            tracer = tracing.active()
+            if tracer.enabled and scope["path"] not in tracer.ignored_paths:
+                client = scope.get("client")
+                sender = client[0] if client else None
+                span = tracer.receive_http(scope["method"], scope["headers"], sender, partial(operation, scope))
+                if type(span) is Span:
+                    span.begin()
+                    request = _Request(span, scope, receive, send, tracer)
+                elif span is not NOOP:
+                    answer = _answering(send, span, tracer)
+                scope[_MARK] = True
+        except Exception as error:
+            guard.note(error)
+            span, request, answer = NOOP, None, send
+        if span is NOOP:
             await self._app(scope, receive, send)
             return
-        client = scope.get("client")
-        sender = client[0] if client else None
-        span = tracer.receive_http(scope["method"], scope["headers"], sender, partial(operation, scope))
-        if span is NOOP:  # tracing was switched off this very moment
-            await self._app(scope, receive, send)
-            return
-        scope[_MARK] = True
-        request = None
-        if type(span) is Span:
-            request = _Request(span, scope, receive, send, tracer)
-            receive, send = request.receive, request.send
-            span.begin()
-        else:
-            send = _answering(send, span, tracer)
         before = get_current()
         set_current(span)
         try:
-            await self._app(scope, receive, send)
+            if request is None:
+                await self._app(scope, receive, answer)
+            else:
+                await self._app(scope, request.receive, request.send)
         except BaseException as error:
             if request is not None:
-                request.failed(error)
+                request.end(error)
             raise
         finally:
             set_current(before)
-        if request is not None and not request.span.end_ns:
-            request.returned()
+        if request is not None:
+            request.end(None)
 
 
 def _answering(send: Send, span: Span, tracer: Tracer) -> Send:
@@ -83,7 +88,7 @@ def _answering(send: Send, span: Span, tracer: Tracer) -> Send:
             if message["type"] == "http.response.start":
                 message = _with_ours(message, span, tracer)
         except Exception as error:
-            tracing.broken(error)
+            guard.note(error)
         return send(message)
 
     return answer
@@ -109,20 +114,22 @@ class _Request:
         self._disconnected = False
         self._started = False
 
-    def failed(self, error: BaseException) -> None:
-        """The application raised ``error``."""
-        if not self.span.end_ns:
-            self.span.record_exception(error)
-            if not self._started:  # the server around us will answer
-                self.span.tags[_STATUS] = "500"
-            self._end()
-
-    def returned(self) -> None:
-        """The application is done, and the answer is not."""
-        if self._disconnected:
-            self.span.fail("ClientDisconnect")
-        elif not self._started:
-            self.span.fail("NoResponse")
+    def end(self, error: BaseException | None) -> None:
+        """The application raised ``error``, or is done: that ends the row, unless the answer did."""
+        span = self.span
+        if span.end_ns:
+            return
+        try:
+            if error is not None:
+                span.record_exception(error)
+                if not self._started:  # the server around us will answer
+                    span.tags[_STATUS] = "500"
+            elif self._disconnected:
+                span.fail("ClientDisconnect")
+            elif not self._started:
+                span.fail("NoResponse")
+        except Exception as failure:
+            guard.note(failure)
         self._end()
 
     async def receive(self) -> Message:
@@ -144,7 +151,7 @@ class _Request:
             elif kind == "http.response.body" and not message.get("more_body", False):
                 return self._send_last(message)
         except Exception as error:
-            tracing.broken(error)
+            guard.note(error)
         return self._send(message)
 
     def _start(self, message: Message) -> Message:
@@ -170,16 +177,17 @@ class _Request:
             client = scope.get("client")
             if client:
                 attrs["client.address"] = str(client[0])
+            span.finish()
         except Exception as error:
-            tracing.broken(error)
-        span.finish()
+            guard.note(error)
 
 
 def operation(scope: Scope) -> str:
     """``METHOD /route/{template}`` as far as it is known by now, or the method alone."""
     try:
         route = template(scope)
-    except Exception:  # a router with routes of another kind
+    except Exception as error:  # a router with routes of another kind
+        guard.note(error)
         route = ""
     return f"{scope['method']} {route}" if route else str(scope["method"])
 

@@ -55,6 +55,9 @@ CARRIERS = {
     "wsgi._Request.end",
     "wsgi._Request.cut",
     "wsgi.Body.close",
+    "asgi._Request.send",
+    "asgi._Request.end",
+    "asgi._Request._end",
     "django._Exchange.end",
     "django._Exchange.answer",
 }
@@ -243,6 +246,7 @@ SCENARIOS: dict[str, tuple[Callable[[Any], None], tuple[str, ...]]] = {
     "celery": (celery, ("celery",)),
     "wsgi": (wsgi, ("flask",)),
     "django": (by_django, ()),
+    "asgi": (starlette, ("starlette",)),
     "starlette": (starlette, ("starlette",)),
     "background": (starlette, ("starlette",)),
     "logging": (log, ("logging",)),
@@ -272,7 +276,7 @@ def places() -> list[tuple[str, str]]:
     ] + [
         (scenario, f"hopline.spans.Span.{name}")
         for scenario in SCENARIOS
-        if scenario not in {"asgi", "starlette", "background"}
+        if scenario not in {"starlette", "background"}
         for name in ("begin", "finish", "tag", "attr", "fail", "set_attempt", "record_exception")
     ]
 
