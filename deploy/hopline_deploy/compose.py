@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
+import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +55,10 @@ class Parts:
 
     routers: list[APIRouter] = field(default_factory=list)
     starts: list[Callable[[], object]] = field(default_factory=list)
-    ends: list[Callable[[], None]] = field(default_factory=list)
+    ends: list[Callable[[float], None]] = field(default_factory=list)
+    """Each is told how many seconds it may take."""
+    end_s: float = 4.0
+    """How long all of them may take together."""
 
 
 def compose(role: Role, settings: Settings) -> ASGIApp:
@@ -75,7 +81,8 @@ def gather(role: Role, settings: Settings) -> Parts:
     if not settings.clickhouse:
         # A folder is here or it is held; a server may come later.
         store.check()
-    parts = Parts()
+    # Running requests have the other half (see `hopline_deploy.commands`).
+    parts = Parts(end_s=settings.shutdown_s / 2)
     lag_us: Callable[[], int | None] = _unknown
     if role == "query":
         parts.routers.append(_health(store))
@@ -87,12 +94,19 @@ def gather(role: Role, settings: Settings) -> Parts:
             grpc = collector.grpc_server(grpc_settings(settings))
             parts.starts.append(grpc.start)
             parts.ends.append(grpc.stop)
-        parts.ends.append(lambda: collector.stop(settings.shutdown_s))
+        parts.ends.append(collector.stop)
         lag_us = collector.behind_us
     if role != "collector":
         parts.routers.extend(_reading(store, settings, lag_us))
-    parts.ends.append(store.close)
+    parts.ends.append(lambda seconds: _let_go(store, seconds))
     return parts
+
+
+def _let_go(store: ClickHouse, seconds: float) -> None:
+    """Close the store; should a thread stay inside it, end here: what it was at is as safe as after SIGKILL."""
+    if not store.close(seconds):
+        logging.shutdown()
+        os._exit(0)
 
 
 def _application(parts: Parts) -> FastAPI:
@@ -103,8 +117,10 @@ def _application(parts: Parts) -> FastAPI:
         try:
             yield
         finally:
-            for end in parts.ends:
-                await asyncio.to_thread(end)
+            deadline = time.monotonic() + parts.end_s
+            for number, end in enumerate(parts.ends, 1):
+                left = max(deadline - time.monotonic(), 0.0)
+                await asyncio.to_thread(end, left if number == len(parts.ends) else left / 2)
 
     app = FastAPI(
         title="Hopline",

@@ -104,6 +104,28 @@ def test_closing_ends_a_running_query(engine: ClickHouse) -> None:
         pass
 
 
+def test_closing_waits_for_nobody_longer_than_it_may(engine: ClickHouse) -> None:
+    """R6: a thread that stays inside the engine is told of, and holds nobody up."""
+    for use in ("writer", "reader"):
+        store = ClickHouse(StoreSettings(path=engine.settings.path))
+        entered, leave = threading.Event(), threading.Event()
+
+        def stay(
+            used: str = use, at: ClickHouse = store, inside: threading.Event = entered, end: threading.Event = leave
+        ) -> None:
+            with getattr(at, used)():
+                inside.set()
+                end.wait(20)
+
+        thread = threading.Thread(target=stay)
+        thread.start()
+        entered.wait(10)
+        assert store.close(0.2) is False
+        leave.set()
+        thread.join()
+        assert store.close(1.0) is True
+
+
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     """C2: away is an error of its own."""
     store = ClickHouse(StoreSettings(url="http://127.0.0.1:1"))

@@ -41,6 +41,11 @@ class Front:
         assert self._child is not None
         self._child.kill9()
 
+    def send(self, number: int) -> None:
+        """Send a signal: SIGSTOP makes a server that takes connections and does not answer."""
+        assert self._child is not None
+        self._child.send(number)
+
     def execute(self, statement: str) -> str:
         """Run `statement`; its answer as tab-separated text."""
         answer = httpx.post(self.url, content=statement, timeout=30.0)

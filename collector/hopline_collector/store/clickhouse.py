@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,27 +125,40 @@ class ClickHouse:
             )
         return int(found.result_rows[0][0])
 
-    def close(self) -> None:
-        """End running queries, wait for their threads to give the handles back, close every handle."""
+    def close(self, seconds: float = _CLOSE_SECONDS) -> bool:
+        """End what runs, wait up to ``seconds`` until its threads give the handles back, close every handle.
+
+        False: something is in the engine still, and to leave the interpreter in the usual way would crash.
+        """
         self._closing = True
-        deadline = time.monotonic() + _CLOSE_SECONDS
+        deadline = time.monotonic() + seconds
         taken = 0
         for _ in range(self.settings.readers):
-            if not self._slots.acquire(blocking=False):
-                self._kill_queries()
-                if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                    log.warning("a query did not end in time")
-                    break
+            if not self._in_time(self._slots.acquire, deadline):
+                log.warning("a query did not end in time")
+                break
             taken += 1
         with self._idle_lock:
             idle, self._idle = self._idle, []
         for handle in idle:
             _close_quietly(handle)
-        with self._writer_lock:
+        let_go = self._in_time(self._writer_lock.acquire, deadline)
+        if let_go:
             discarded, self._writer = self._writer, None
-        _close_quietly(discarded)
+            self._writer_lock.release()
+            _close_quietly(discarded)
+        else:
+            log.warning("an insert did not end in time")
         for _ in range(taken):
             self._slots.release()
+        return let_go and taken == self.settings.readers
+
+    def _in_time(self, acquire: Callable[..., bool], deadline: float) -> bool:
+        """Acquire; what stands in the way is ended in the engine."""
+        if acquire(blocking=False):
+            return True
+        self._kill_queries()
+        return acquire(timeout=max(0.0, deadline - time.monotonic()))
 
     def _take_reader(self) -> Any:
         if self._closing:
