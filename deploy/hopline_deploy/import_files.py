@@ -67,23 +67,28 @@ def spans_of(path: Path, advance: Callable[[int], None]) -> Iterator[Span]:
 
     Raises :class:`FileError` at the first thing that is no span, OSError where the disk refuses.
     """
-    with path.open("rb") as raw:
-        packed = raw.peek(2)[:2] == _GZIP
-        # A gzip file reads like a plain one.
-        stream = cast("BufferedReader", gzip.GzipFile(fileobj=raw)) if packed else raw
-        read = 0
-        for place, document in _documents(path, stream):
-            advance(raw.tell() - read)
-            read = raw.tell()
-            try:
-                yield from _spans(msgspec.Raw(document))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                raise FileError(f"{place}: {error}") from error
-            except FileError as error:
-                raise FileError(f"{place}: {error}") from None
+    with path.open("rb") as stream:
+        yield from spans_in(stream, str(path), advance)
 
 
-def _documents(path: Path, stream: BufferedReader) -> Iterator[tuple[str, bytes]]:
+def spans_in(stream: BufferedReader, name: str, advance: Callable[[int], None]) -> Iterator[Span]:
+    """The same of an open file that is called ``name``."""
+    packed = stream.peek(2)[:2] == _GZIP
+    # A gzip file reads like a plain one.
+    lines = cast("BufferedReader", gzip.GzipFile(fileobj=stream)) if packed else stream
+    read = 0
+    for place, document in _documents(name, lines):
+        advance(stream.tell() - read)
+        read = stream.tell()
+        try:
+            yield from _spans(msgspec.Raw(document))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise FileError(f"{place}: {error}") from error
+        except FileError as error:
+            raise FileError(f"{place}: {error}") from None
+
+
+def _documents(name: str, stream: BufferedReader) -> Iterator[tuple[str, bytes]]:
     """``(place, JSON)``: each line where the first one is whole, else the file as one."""
     try:
         first = b""
@@ -92,17 +97,17 @@ def _documents(path: Path, stream: BufferedReader) -> Iterator[tuple[str, bytes]
             first = stream.readline()
             number += 1
             if not first:
-                raise FileError(f"{path} is empty")
+                raise FileError(f"{name} is empty")
         if not _is_whole(first):
-            yield str(path), first + stream.read()
+            yield name, first + stream.read()
             return
-        yield f"{path}, line {number}", first
+        yield f"{name}, line {number}", first
         for line in stream:
             number += 1
             if line.strip():
-                yield f"{path}, line {number}", line
+                yield f"{name}, line {number}", line
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FileError(f"{path}: {error}") from error
+        raise FileError(f"{name}: {error}") from error
 
 
 def _is_whole(line: bytes) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-OURS = ["hopline", "hopline_collector", "hopline_query"]
+OURS = ["hopline", "hopline_collector", "hopline_query", "hopline_deploy.import_files"]
 with atheris.instrument_imports(include=OURS, enable_loader_override=False):
     from fuzz.mutate import mutated
     from fuzz.targets import TARGETS

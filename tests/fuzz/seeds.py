@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from hopline_collector.formats.otlp_protobuf import _Request
 from hopline_collector.formats.zipkin_protobuf import _List
 from support.wire_rows import NOW, PROCESS, wire_message, wire_row
 
@@ -113,17 +113,18 @@ def otlp_json() -> list[bytes]:
 
 def otlp_protobuf() -> list[bytes]:
     """A request with attributes, events, links and status."""
-    request = _Request()
+    request = ExportTraceServiceRequest()
     found = request.resource_spans.add()
-    found.resource.attributes.append(b"\x0a\x0cservice.name\x12\x08\x0a\x06orders")
+    found.resource.attributes.add(key="service.name").value.string_value = "orders"
     span = found.scope_spans.add().spans.add(trace_id=b"\1" * 16, span_id=b"\2" * 8, kind=3, name="GET")
     span.start_time_unix_nano, span.end_time_unix_nano = NOW * 1_000, NOW * 1_000 + 5_000
-    span.attributes.append(b"\x0a\x01a\x12\x06\x2a\x04\x0a\x02\x18\x05")
-    span.events.add(name="e", time_unix_nano=5).attributes.append(b"\x0a\x01a\x12\x02\x18\x05")
-    span.links.add(trace_id=b"\3" * 16, span_id=b"\4" * 8)
+    span.attributes.add(key="a").value.array_value.values.add().int_value = 5
+    span.attributes.add(key="m").value.kvlist_value.values.add(key="k").value.bytes_value = b"\0"
+    span.events.add(name="e", time_unix_nano=5).attributes.add(key="a").value.bool_value = True
+    span.links.add(trace_id=b"\3" * 16, span_id=b"\4" * 8).attributes.add(key="a").value.double_value = 0.5
     span.status.code = 2
     span.trace_state = "hop=00f067aa0ba902b7;0.1;;a,ot=th:8"
-    return [bytes(request.SerializeToString()), b""]
+    return [request.SerializeToString(), b""]
 
 
 def headers() -> list[bytes]:
@@ -144,6 +145,12 @@ def plan() -> list[bytes]:
 def letter_name() -> list[bytes]:
     """Names of dead letters."""
     return [b"kafka:hopline.spans:0:4711:-1", b"journal:journal-1a2b3c4d:0:1:5"]
+
+
+def import_file() -> list[bytes]:
+    """Files of every format: one value, JSON lines, gzipped."""
+    values = [native_json()[0], native_json()[1], zipkin_json()[0], zipkin_v1()[0], otlp_json()[0]]
+    return [*values, b"\n".join(values), json.dumps([[ZIPKIN], [ZIPKIN]], indent=1).encode(), gzip.compress(values[0])]
 
 
 def inflate() -> list[bytes]:

@@ -3,9 +3,11 @@
 A target is a function of bytes. It returns when all is well; whatever it raises is a finding.
 """
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader, BytesIO
 
 from fuzz import seeds
 from hopline.propagation import inbound
@@ -14,6 +16,8 @@ from hopline_collector import plan as plans
 from hopline_collector.core import DECODERS, INGEST_COLUMNS, Block, Message, build_block
 from hopline_collector.formats import Decoded, DecodeError
 from hopline_collector.plan import Plan, PlanError
+from hopline_deploy.import_files import FileError, spans_in
+from hopline_deploy.import_posts import posts_of
 from hopline_query import ids, search, units
 from hopline_query.errors import BadRequestError
 from support.wire_rows import NOW
@@ -143,6 +147,17 @@ def filters(body: bytes) -> None:
             search.anchored(expression)
 
 
+def import_file(body: bytes) -> None:
+    """O2: any file is read as spans, each of which is posted once, or refused with its place."""
+    with suppress(FileError):
+        spans = list(spans_in(BufferedReader(BytesIO(body)), "file", lambda _: None))
+        posts = list(posts_of(spans))
+        assert sum(len(post.spans) for post in posts) == len(spans)
+        for post in posts:
+            assert len({span.start_us // limits.DAY_US for span in post.spans}) <= limits.KEPT_DAYS
+            json.loads(post.body())
+
+
 def pasted(body: bytes) -> None:
     """U2: anything that can be pasted leads somewhere; durations and times are read or refused."""
     text = body.decode("utf-8", "replace")
@@ -166,6 +181,7 @@ TARGETS = {
     "headers": Target(headers, seeds.headers),
     "plan": Target(plan, seeds.plan, mutate="json"),
     "letter_name": Target(letter_name, seeds.letter_name),
+    "import_file": Target(import_file, seeds.import_file, mutate="json"),
     "inflate": Target(inflate, seeds.inflate),
     "filters": Target(filters, seeds.filters),
     "pasted": Target(pasted, seeds.pasted),
