@@ -107,8 +107,8 @@ class Tracer:
             return NOOP
         try:
             known = usual.read(headers) if self._follows else None
-            if known is None:
-                span = self.receive(name, headers, sender=sender)
+            if known is None or known is usual.NOTHING:
+                span = self.receive(name, headers, sender=sender) if known is None else self.enter(name, None, None)
                 if span is not NOOP:
                     span.entry.operation = operation
             elif known[2] & SAMPLED:

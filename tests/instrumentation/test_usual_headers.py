@@ -96,10 +96,13 @@ def test_the_short_way_gives_the_answer_of_the_long_way(pairs, sender):
     assert short == long
 
 
-@given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=300)), max_size=8))
+names = st.sampled_from([b"traceparent", b"tracestate", b"baggage", b"host"])
+
+
+@given(st.lists(st.tuples(names, st.binary(max_size=300)), max_size=8))
 def test_random_headers_never_raise(pairs):
     """P3: random bytes in every header."""
-    assert usual.read(pairs) is None
+    assert usual.read(pairs) in {None, usual.NOTHING}
 
 
 @pytest.mark.parametrize("odd", [None, 7, [7], [(b"traceparent",)], [(b"traceparent", "text")], [("traceparent", b"")]])

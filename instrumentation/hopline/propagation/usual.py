@@ -21,6 +21,12 @@ Caller = tuple[str, int, tuple[str, str, str, str]]
 Usual = tuple[bytes, bytes | None, int, Caller | None]
 """``traceparent``, ``baggage``, the flags of the first, and what ``hop`` says. The texts are well-formed."""
 
+NOTHING: Final[Usual] = (b"", None, 0, None)
+"""What :func:`read` finds where nothing came: the edge of the system."""
+
+_ALONE: Final = frozenset([b"baggage", b"b3", b"x-b3-traceid", "traceparent", "baggage", "b3", "x-b3-traceid"])
+"""What counts without a ``traceparent`` in bytes."""
+
 _PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]").fullmatch
 _MEMBER: Final = rb"(?!hop1\.)[\w.-]{1,64}=[\w.:/-]{0,256}"
 _BAGGAGE: Final = re.compile(_MEMBER + rb"(?:," + _MEMBER + rb"){0,7}").fullmatch
@@ -36,8 +42,10 @@ def read(headers: object) -> Usual | None:
     try:
         found = dict(headers)
         parent = found.get(b"traceparent")
+        if parent is None:
+            return NOTHING if _ALONE.isdisjoint(found) else None
         # A header that came twice is for others to judge.
-        if parent is None or len(found) != len(headers) or _PARENT(parent) is None:
+        if len(found) != len(headers) or _PARENT(parent) is None:
             return None
         caller = None
         state = found.get(b"tracestate")
