@@ -21,6 +21,8 @@ LONGEST = 16_384
 """Bytes of a body: enough for every shape, small enough for thousands of them a second."""
 MEMORY_MB = 768
 """A decoder that needs more for such a body is a finding."""
+SHOWN = 4_000
+"""Characters of a finding."""
 SLOWEST = 10
 """Seconds after which one body is a finding."""
 
@@ -64,8 +66,14 @@ def _result(said: str, *, failed: bool) -> Result:
         number(r"number_of_executed_units: (\d+)") or number(r"#(\d+)"),
         number(r"cov: (\d+)"),
         number(r"peak_rss_mb:\s+(\d+)"),
-        said[-6_000:] if failed else "",
+        _traceback(said) if failed else "",
     )
+
+
+def _traceback(said: str) -> str:
+    """What Python raised; else the last that libFuzzer said, as of a body that took too long."""
+    _, raised, rest = said.partition("=== Uncaught Python exception")
+    return (raised + rest)[:SHOWN] if raised else said[-SHOWN:]
 
 
 def stored(names: list[str]) -> int:
