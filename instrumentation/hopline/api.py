@@ -10,6 +10,7 @@ from hopline.propagation import outbound
 from hopline.propagation.inbound import Headers, Remote
 from hopline.propagation.inbound import extract as extract_headers
 from hopline.spans import Span
+from hopline.text import as_text
 
 
 def configure(
@@ -55,14 +56,14 @@ def put(key: str, value: Any) -> None:
     """Let every later hop of this trace see ``key``."""
     span = current.get()
     if span is not None and span is not NOOP:
-        span.entry.put(key, str(value))
+        span.entry.put(as_text(key), as_text(value))
 
 
 def put_once(key: str, value: Any) -> None:
     """Let only the direct callees of this process's part of the trace see ``key``."""
     span = current.get()
     if span is not None and span is not NOOP:
-        span.entry.put_once(key, str(value))
+        span.entry.put_once(as_text(key), as_text(value))
 
 
 def get(key: str, default: str | None = None) -> str | None:

@@ -6,10 +6,10 @@ only while the generator runs, never while its caller does.
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
-from hopline.context import Active, get_current, set_current
+from hopline.context import get_current, set_current
 from hopline.ids import random_bits
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -163,18 +163,19 @@ def _generator(function: Any, start: Any) -> Any:
         span: Span = start(args, kwargs)
         generator = function(*args, **kwargs)
         resume: Callable[[], Any] = functools.partial(next, generator)
+        inside = _Inside(span)
         span.begin()
         try:
             while True:
                 try:
-                    value = _as_current(span, resume)
+                    value = inside.run(resume)
                 except StopIteration as stop:
                     span.finish()
                     return stop.value
                 try:
                     sent = yield value
                 except GeneratorExit:
-                    _as_current(span, generator.close)
+                    inside.run(generator.close)
                     raise
                 except BaseException as error:
                     resume = functools.partial(generator.throw, error)
@@ -187,12 +188,39 @@ def _generator(function: Any, start: Any) -> Any:
     return wrapper
 
 
-def _as_current(span: Span, step: Callable[[], Any]) -> Any:
-    """Run one step of a generator inside its span."""
-    if span is NOOP:
-        return step()
-    with Active(span):
-        return step()
+class _Inside:
+    """What is current inside a generator: its own span, or one that it has open while it yields.
+
+    Each step runs with that and leaves the caller's as it was.
+    """
+
+    __slots__ = ("_current", "_traced")
+
+    def __init__(self, span: Span) -> None:
+        self._current: Span | None = span
+        self._traced = span is not NOOP
+
+    def run(self, step: Callable[[], Any]) -> Any:
+        if not self._traced:
+            return step()
+        before = get_current()
+        set_current(self._current)
+        try:
+            return step()
+        finally:
+            self._current = get_current()
+            set_current(before)
+
+    async def run_async(self, step: Callable[[], Awaitable[Any]]) -> Any:
+        if not self._traced:
+            return await step()
+        before = get_current()
+        set_current(self._current)
+        try:
+            return await step()
+        finally:
+            self._current = get_current()
+            set_current(before)
 
 
 def _async_generator(function: Any, start: Any) -> Any:
@@ -200,18 +228,19 @@ def _async_generator(function: Any, start: Any) -> Any:
         span: Span = start(args, kwargs)
         generator = function(*args, **kwargs)
         resume: Callable[[], Any] = functools.partial(anext, generator)
+        inside = _Inside(span)
         span.begin()
         try:
             while True:
                 try:
-                    value = await _as_current_async(span, resume)
+                    value = await inside.run_async(resume)
                 except StopAsyncIteration:
                     span.finish()
                     return
                 try:
                     sent = yield value
                 except GeneratorExit:
-                    await _as_current_async(span, generator.aclose)
+                    await inside.run_async(generator.aclose)
                     raise
                 except BaseException as error:
                     resume = functools.partial(generator.athrow, error)
@@ -222,11 +251,3 @@ def _async_generator(function: Any, start: Any) -> Any:
             raise
 
     return wrapper
-
-
-async def _as_current_async(span: Span, step: Callable[[], Any]) -> Any:
-    """Run one step of an async generator inside its span."""
-    if span is NOOP:
-        return await step()
-    with Active(span):
-        return await step()

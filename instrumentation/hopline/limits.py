@@ -63,10 +63,20 @@ class Limits:
                             self.apply(span)
                             break
             except Exception:
-                self._counts.add("dropped.encode")
+                if self._mended(span):
+                    kept.append(span)
             else:
                 kept.append(span)
         return kept
+
+    def _mended(self, span: Span) -> bool:
+        """Whether a row of unusual types, such as a list for its name, can be brought within the limits after all."""
+        try:
+            self.apply(span)
+        except Exception:
+            self._counts.add("dropped.encode")
+            return False
+        return True
 
     def _is_fine(self, span: Span, detail: Detail) -> bool:
         """Whether nothing in ``detail`` is to be cut, masked or mended: a server row, a call that succeeded."""

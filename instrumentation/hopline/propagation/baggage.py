@@ -20,8 +20,8 @@ _ONCE_OVERHEAD: Final = len(ONCE_PREFIX) + 17
 
 
 def clean(value: str) -> str:
-    """``value`` without control characters: it becomes a header and a log line elsewhere."""
-    return value if value.isprintable() else _CONTROL.sub("", value)
+    """``value`` without control characters or lone surrogates: it becomes a header and a log line elsewhere."""
+    return value if value.isprintable() else _CONTROL.sub("", value).encode("utf-8", "replace").decode()
 
 
 class Baggage:

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import hopline
 from hopline.hooks.sqlalchemy import database, summary
+from hopline.model import path_key
 
 
 @pytest.fixture
@@ -62,19 +63,75 @@ def test_failed_connection_is_a_row(recorder, install):
     assert (row.name, row.peer, row.error_type) == ("connect", "shop.db", "OperationalError")
 
 
-def test_async_engines_keep_the_context(recorder, engine):
-    """I4: statements of an async engine, which run in a greenlet, are children of the task's span."""
+class TestAsyncEngine:
+    """A real asynchronous driver: aiosqlite runs each statement in a thread of its own."""
 
-    def select():
-        with engine.connect() as connection:
-            return connection.execute(text("SELECT 7")).scalar()
+    @pytest.fixture(autouse=True)
+    def _hook(self, install):
+        install("sqlalchemy")
 
-    async def work():
-        async with hopline.span("work"):
-            return await greenlet_spawn(select)
+    def run(self, work, tmp_path, **options):
+        async def main():
+            engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/shop.db", **options)
+            try:
+                return await work(engine)
+            finally:
+                await engine.dispose()
 
-    assert asyncio.run(work()) == 7
-    assert recorder.one(kind="client").span_id == "0.1"
+        return asyncio.run(main())
+
+    def test_statements_of_many_tasks(self, recorder, tmp_path):
+        """I4: statements of an async engine are children of their own task's span, however tasks interleave."""
+
+        async def select(engine, number):
+            async with hopline.span(f"task {number}"), engine.connect() as connection:
+                await asyncio.sleep(0)
+                return (await connection.execute(text("SELECT :n"), {"n": number})).scalar()
+
+        async def work(engine):
+            async with hopline.span("work"):
+                return await asyncio.gather(*(select(engine, number) for number in range(20)))
+
+        assert self.run(work, tmp_path) == list(range(20))
+        tasks = {row.id: row for row in recorder.spans if row.kind == "local"}
+        clients = [row for row in recorder.spans if row.kind == "client"]
+        assert [row.span_id for row in sorted(clients, key=lambda row: path_key(row.span_id))] == [
+            f"0.{number}.1" for number in range(1, 21)
+        ]
+        assert {tasks[row.parent_id].name for row in clients} == {f"task {number}" for number in range(20)}
+        assert {(row.peer, row.tags["db.system.name"]) for row in clients} == {("shop.db", "sqlite")}
+
+    def test_sessions_and_streams(self, recorder, tmp_path):
+        """I4: sessions and streamed results run the same statements, one row each."""
+
+        async def work(engine):
+            async with hopline.span("work"), AsyncSession(engine) as session:
+                await session.execute(text("CREATE TABLE orders (number INTEGER)"))
+                await session.execute(text("INSERT INTO orders VALUES (1), (2)"))
+                result = await session.stream(text("SELECT number FROM orders"))
+                return [row.number async for row in result]
+
+        assert self.run(work, tmp_path) == [1, 2]
+        clients = [(row.span_id, row.name) for row in recorder.spans if row.kind == "client"]
+        assert clients == [("0.1", "CREATE orders"), ("0.2", "INSERT orders"), ("0.3", "SELECT orders")]
+
+    def test_failures(self, recorder, tmp_path):
+        """I4, I10: a statement and a connection that fail are failed rows; the application gets its own errors."""
+
+        async def work(engine):
+            async with hopline.span("work"):
+                with pytest.raises(OperationalError, match="no such table"):
+                    async with engine.connect() as connection:
+                        await connection.execute(text("SELECT * FROM nowhere"))
+                with pytest.raises(OperationalError, match="unable to open"):
+                    await create_async_engine("sqlite+aiosqlite:////nowhere/at/all.db").connect()
+
+        self.run(work, tmp_path)
+        clients = [(row.name, row.peer, row.error_type) for row in recorder.spans if row.kind == "client"]
+        assert clients == [
+            ("SELECT nowhere", "shop.db", "OperationalError"),
+            ("connect", "all.db", "OperationalError"),
+        ]
 
 
 @pytest.mark.parametrize(
