@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 import hopline
+from hopline_collector import limits, rules
 from hopline_deploy.commands import app
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     """O4: every link to a file of this repository exists."""
     targets = [t for t in _LINK.findall(page.read_text()) if "://" not in t]
     assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def test_the_page_of_limits_names_each_limit_of_a_row() -> None:
+    """O4, C5: the page says what the table of limits says."""
+    page = (ROOT / "docs/limits.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for limit in limits.TEXT_LIMITS:
+        (line,) = [line for line in rows if f"`{limit.column}`" in line.split("|")[1]]
+        assert f"{limit.max_bytes:,} bytes" in line, limit
+    for count in (limits.ATTR_BYTES, limits.PATH_CHARACTERS, rules.OPERATIONS_MAX, rules.ROWS_PER_TRACE):
+        assert f"{count:,}" in page
+    for count in (limits.TAGS_MAX, limits.ANNOTATIONS_MAX, limits.LINKS_MAX):
+        assert f"| {count} each |" in page
+    assert f"| {limits.KEPT_DAYS} |" in page
+    assert f"{limits.MESSAGE_BYTES // 2**20} MiB | 413" in page
 
 
 def test_the_readme_leads_to_every_page() -> None:
