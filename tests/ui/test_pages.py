@@ -195,6 +195,12 @@ def test_panel_says_where_it_ran_and_what_it_is_linked_with(read):
     assert page.one("a", href="/trace/" + "b" * 32).text == "b" * 8
 
 
+def test_panel_ranks_the_call_among_others_where_they_are_known(read):
+    """L4: how slow the call was for its operation."""
+    assert "Percentile 97.3 %" in " ".join(read(f"{TRACE}/node/k6").text_all.split())
+    assert "Percentile" not in read(f"{TRACE}/node/k5").text_all
+
+
 @pytest.mark.parametrize(("sort", "first"), [("total_us", "gateway"), ("-total_us", "notify"), ("errors", "notify")])
 def test_statistics_sort_by_any_column(read, sort: str, first: str):
     """U5: a plain table whose order is part of the address."""
