@@ -16,6 +16,16 @@ def entries(decoded: Decoded, form: str) -> list[Entry]:
     return found + [(form, bad.raw) for bad in decoded.refused]
 
 
+def answered(intake: Intake, batch_id: str, now: int) -> bytes | None:
+    """What a post of this batch id was answered before. Raises :class:`RefusedError` with 503 when nobody can tell."""
+    if not batch_id:
+        return None
+    try:
+        return intake.answer_of(batch_id, now)
+    except IntakeAwayError as error:
+        raise RefusedError(503, "unavailable", str(error), 1) from error
+
+
 def store(intake: Intake, stored: list[Entry], batch: Batch | None) -> None:
     """Make entries durable. Raises :class:`RefusedError` with 429 or 503 when that cannot be done now."""
     if not stored:

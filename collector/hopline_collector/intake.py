@@ -4,15 +4,16 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from hopline_collector.batch_log import BatchesUnknownError, BatchLog
 from hopline_collector.core import DECODERS
 from hopline_collector.formats.decoded import WireRow
-from hopline_collector.journal import BATCH_SECONDS, Batch, Journal, JournalFullError
+from hopline_collector.journal import Batch, Journal, JournalFullError
 from hopline_collector.source import SourceError
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ MESSAGE_BYTES: Final = 900_000
 _CHUNK_ROWS: Final = 200
 _SEND_SECONDS: Final = 10.0
 _PENDING_BYTES: Final = 64 * 1024 * 1024
-_REMEMBERED: Final = 100_000
 
 
 Entry = tuple[str, bytes]
@@ -48,7 +48,7 @@ class Intake(Protocol):
         """
 
     def answer_of(self, batch_id: str, now: int) -> bytes | None:
-        """The answer already given to this batch id within the last hour."""
+        """The answer already given to this batch id within the last hour. Raises :class:`IntakeAwayError`."""
 
 
 class JournalIntake:
@@ -72,9 +72,15 @@ class JournalIntake:
 
 
 class KafkaIntake:
-    """Bodies go to the topic of their format; batch ids are remembered by this process only."""
+    """Bodies go to the topic of their format, batch ids to a topic that all collectors follow."""
 
-    def __init__(self, servers: tuple[str, ...], topics: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        servers: tuple[str, ...],
+        topics: Mapping[str, str],
+        options: Mapping[str, Any],
+        batches: BatchLog | None = None,
+    ) -> None:
         self._servers = servers
         self._topic_of = {form: topic for topic, form in reversed(list(topics.items()))}
         self._options = dict(options)
@@ -82,10 +88,17 @@ class KafkaIntake:
         self._producer: Any = None
         self._pid = 0
         self._pending = 0
-        self._answers: OrderedDict[str, Batch] = OrderedDict()
+        self._batches = batches or BatchLog(servers, options)
+        self._under_way: set[str] = set()
 
     def accept(self, entries: Sequence[Entry], batch: Batch | None) -> None:
         """See :class:`Intake`."""
+        with self._only(batch):
+            self._accept(entries)
+            if batch is not None:
+                self._remember(batch)
+
+    def _accept(self, entries: Sequence[Entry]) -> None:
         size = sum(len(body) for _, body in entries)
         with self._lock:
             if self._pending + size > _PENDING_BYTES:
@@ -96,17 +109,41 @@ class KafkaIntake:
         finally:
             with self._lock:
                 self._pending -= size
-        if batch is not None:
-            self._remember(batch)
+
+    @contextmanager
+    def _only(self, batch: Batch | None) -> Iterator[None]:
+        """One post of a batch at a time: a copy that comes meanwhile is asked to come again, for the answer."""
+        if batch is None:
+            yield
+            return
+        with self._lock:
+            if batch.id in self._under_way:
+                raise IntakeAwayError("this batch is being stored at this moment")
+            self._under_way.add(batch.id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.discard(batch.id)
+
+    def _remember(self, batch: Batch) -> None:
+        """The rows are durable: nothing that fails here may make the sender send them again."""
+        message = self._batches.remember(batch)
+        try:
+            self._send([(self._batches.topic, message)])
+        except IntakeAwayError as error:
+            log.warning("batch %s is remembered by this collector alone: %s", batch.id, error)
 
     def answer_of(self, batch_id: str, now: int) -> bytes | None:
-        """See :class:`Intake`."""
-        with self._lock:
-            found = self._answers.get(batch_id)
-        return found.answer if found is not None and found.at > now - BATCH_SECONDS else None
+        """See :class:`Intake`. Raises :class:`IntakeAwayError` while nobody can tell."""
+        try:
+            return self._batches.answer_of(batch_id, now)
+        except BatchesUnknownError as error:
+            raise IntakeAwayError(str(error)) from error
 
     def close(self) -> None:
         """Let go of the broker."""
+        self._batches.close()
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
@@ -144,12 +181,6 @@ class KafkaIntake:
                 self._producer = _producer(self._servers, self._options)
                 self._pid = os.getpid()
             return self._producer
-
-    def _remember(self, batch: Batch) -> None:
-        with self._lock:
-            self._answers[batch.id] = batch
-            while len(self._answers) > _REMEMBERED:
-                self._answers.popitem(last=False)
 
 
 def _messages(form: str, body: bytes) -> list[Entry]:

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS batches (id TEXT PRIMARY KEY, at INTEGER NOT NULL, an
 CREATE INDEX IF NOT EXISTS batches_at ON batches (at);
 CREATE TABLE IF NOT EXISTS identity (name TEXT NOT NULL);
 """
+_KNOWN: Final = "SELECT answer FROM batches WHERE id = ? AND at > ?"
 _READ_BYTES: Final = 8 * 1024 * 1024
 _READ_ENTRIES: Final = 500
 _GROUP: Final = 256
@@ -107,6 +108,10 @@ class Journal:
             with self._sizes_lock:
                 self._waiting_bytes -= size
             raise
+        if not end:
+            with self._sizes_lock:
+                self._waiting_bytes -= size
+            return
         with self._news:
             self._end = max(self._end, end)
             self._news.notify_all()
@@ -115,9 +120,7 @@ class Journal:
         """The answer given to this batch id within the last hour."""
         connection = self._connect()
         try:
-            row = connection.execute(
-                "SELECT answer FROM batches WHERE id = ? AND at > ?", (batch_id, now - BATCH_SECONDS)
-            ).fetchone()
+            row = connection.execute(_KNOWN, (batch_id, now - BATCH_SECONDS)).fetchone()
         finally:
             connection.close()
         return None if row is None else bytes(row[0])
@@ -287,7 +290,12 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 
 def _append(connection: sqlite3.Connection, entries: Sequence[tuple[str, bytes]], batch: Batch | None) -> int:
-    """Store entries and batch id; returns the offset after the last entry."""
+    """Store entries and batch id; returns the offset after the last entry.
+
+    A copy of a batch that was posted meanwhile finds the id here, and stores nothing.
+    """
+    if batch is not None and connection.execute(_KNOWN, (batch.id, batch.at - BATCH_SECONDS)).fetchone():
+        return 0
     last = 0
     for form, body in entries:
         last = connection.execute("INSERT INTO entries (format, body) VALUES (?, ?)", (form, body)).lastrowid or 0

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from hopline_collector import kept_times, limits, receivers_otlp, receivers_zipkin
+from hopline_collector import foreign, kept_times, limits, receivers_otlp, receivers_zipkin
 from hopline_collector.bodies import Gate, RefusedError, batch_id_of, read_body, refusal
 from hopline_collector.core import Block, Message, build_block
 from hopline_collector.intake import Intake, IntakeAwayError, IntakeFullError
@@ -72,10 +72,9 @@ def _take(intake: Intake, form: str, body: bytes, batch_id: str, now_us: int) ->
         receivers_zipkin.take_v1(intake, body, batch_id, now_us)
         return 202, b""
     now = now_us // 1_000_000
-    if batch_id:
-        known = intake.answer_of(batch_id, now)
-        if known is not None:
-            return 202, known
+    known = foreign.answered(intake, batch_id, now)
+    if known is not None:
+        return 202, known
     block = build_block([Message(0, form, body)], Plan(0, 1, now_us))
     answer = _answer(block)
     batch = Batch(batch_id, answer, now) if batch_id else None

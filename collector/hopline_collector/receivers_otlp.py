@@ -62,10 +62,9 @@ def add_routes(
 def take(intake: Intake, encoding: str, body: bytes, batch_id: str, now_us: int) -> bytes:
     """Make the spans of a request durable; the answer in its encoding. Raises :class:`RefusedError`."""
     now = now_us // 1_000_000
-    if batch_id:
-        known = intake.answer_of(batch_id, now)
-        if known is not None:
-            return known
+    known = foreign.answered(intake, batch_id, now)
+    if known is not None:
+        return known
     try:
         decoded = otlp_json.decode(body.strip() or b"{}") if encoding == JSON else otlp_protobuf.decode(body)
     except DecodeError as error:

@@ -25,8 +25,10 @@ _REFUSED_TYPES: Final = ("thrift", "msgpack", "multipart/", "x-www-form-urlencod
 
 
 class _Peek(msgspec.Struct):
-    traceId: msgspec.Raw | None = None  # noqa: N815 - the protocol's own name
-    trace_id: msgspec.Raw | None = None
+    """Empty where the key is not there."""
+
+    traceId: msgspec.Raw = msgspec.Raw()  # noqa: N815 - the protocol's own name
+    trace_id: msgspec.Raw = msgspec.Raw()
 
 
 def add_routes(
@@ -62,7 +64,7 @@ def is_zipkin(body: bytes) -> bool:
         rows = msgspec.json.decode(body, type=list[_Peek])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return b'"trace_id"' not in body
-    return bool(rows) and rows[0].traceId is not None and rows[0].trace_id is None
+    return bool(rows) and bool(bytes(rows[0].traceId)) and not bytes(rows[0].trace_id)
 
 
 def take_v1(intake: Intake, body: bytes, batch_id: str, now_us: int) -> None:
@@ -73,7 +75,7 @@ def take_v1(intake: Intake, body: bytes, batch_id: str, now_us: int) -> None:
 def take(intake: Intake, decode: Callable[[bytes], Decoded], body: bytes, batch_id: str, now_us: int) -> None:
     """Store a body whole or, when one span of it is bad, not at all. Raises :class:`RefusedError`."""
     now = now_us // 1_000_000
-    if not body or (batch_id and intake.answer_of(batch_id, now) is not None):
+    if not body or foreign.answered(intake, batch_id, now) is not None:
         return
     try:
         decoded = decode(body)

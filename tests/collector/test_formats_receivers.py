@@ -25,6 +25,7 @@ from hopline_collector.journal import Batch, Journal
 from hopline_collector.metrics import Metrics
 from hopline_collector.plan import Plan
 from hopline_collector.receivers import create_router
+from hopline_collector.receivers_zipkin import is_zipkin
 
 NOW = 1_763_800_010_000_000
 MOST = 200_000
@@ -309,3 +310,11 @@ def test_a_repeated_batch_is_answered_and_not_stored_again(journal: Journal, pat
     (arrived,) = journal.poll(0)
     assert len(arrived.messages) == 1
     assert msgspec.msgpack.decode(arrived.messages[0].body)[1]["foreign"] == "1"
+
+
+def test_the_first_row_tells_whose_rows_they_are() -> None:
+    """C4: a tag or an attribute that is named like the other's key decides nothing."""
+    assert is_zipkin(b'[{"traceId": "1", "id": "1", "tags": {"trace_id": "x", "\\"trace_id\\"": "y"}}]')
+    assert not is_zipkin(b'[{"trace_id": "1", "tags": {"traceId": "x"}}]')
+    assert not is_zipkin(b'{"rows": [{"traceId": "1"}]}')
+    assert is_zipkin(b'[{"traceId": "1"}, nonsense')

@@ -80,6 +80,19 @@ def test_a_batch_id_is_known_for_an_hour(journal: Journal) -> None:
     assert journal.answer_of("b2", 1_000) is None
 
 
+def test_copies_of_a_batch_at_the_same_moment_are_stored_once(journal: Journal) -> None:
+    """C4: the id is looked up in the transaction that stores the rows."""
+    batch = Batch("b-1", b"answer", 1_000_000)
+    threads = [threading.Thread(target=journal.append, args=([("native", b"a")], batch)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.poll(0.0)
+    assert arrived(journal) == [b"a"]
+    assert journal.waiting_bytes == 1
+
+
 def test_many_threads_append_and_nothing_is_lost(journal: Journal) -> None:
     """C4: appends of many threads are grouped, each returns when it is durable."""
 
