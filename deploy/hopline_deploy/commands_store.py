@@ -26,14 +26,28 @@ _SECRET_OPTION: Final = re.compile(r"(\w*(?:password|secret|token)\w*)=[^,]*")
 retention_app: Final = typer.Typer(help="How long things are kept.", no_args_is_help=True)
 
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the SQL of an empty store's tables; touch nothing.")]
+
+
 def migrate(
-    data: Data = None, clickhouse: ClickHouse = None, database: Database = None, config: File = None, json: Json = False
+    data: Data = None,
+    clickhouse: ClickHouse = None,
+    database: Database = None,
+    config: File = None,
+    *,
+    json: Json = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Create the tables or bring them up to date; safe to repeat."""
+    from hopline_collector.store.migrate import statements
     from hopline_deploy.compose import open_store
 
     loaded = effective({"data": data, "clickhouse": clickhouse, "database": database}, config)
-    _migrate(open_store(loaded.settings), as_json=json)
+    store = open_store(loaded.settings)
+    if dry_run:
+        typer.echo("".join(f"{statement};\n\n" for statement in statements(store.settings)), nl=False)
+    else:
+        _migrate(store, as_json=json)
 
 
 def _migrate(store: "Store", *, as_json: bool) -> None:

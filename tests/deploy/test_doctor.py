@@ -27,6 +27,19 @@ def test_it_says_what_is_wrong(children: Children, tmp_path: Path) -> None:
     assert not found["server"]["ok"]
 
 
+def test_migrate_shows_its_sql_beforehand(children: Children, tmp_path: Path) -> None:
+    """C10: for one server and for a cluster, without a store and without making one."""
+    flags = ["migrate", "--dry-run", "--data", str(tmp_path / "none")]
+    single = children.python("-m", "hopline_deploy", *flags)
+    cluster = children.python("-m", "hopline_deploy", *flags, env={"HOPLINE_CLUSTER": "main"})
+    assert (single.wait(30), cluster.wait(30)) == (0, 0)
+    assert "CREATE TABLE IF NOT EXISTS hopline.spans " in single.output
+    assert "CLUSTER" not in single.output
+    assert "CREATE TABLE IF NOT EXISTS hopline_local.spans ON CLUSTER main" in cluster.output
+    assert "Distributed(main, hopline_local, spans" in cluster.output
+    assert not (tmp_path / "none").exists()
+
+
 def test_migrate_heals_the_store(children: Children, clickhouse: Front, tmp_path: Path) -> None:
     """C10, O2: `hopline migrate` is safe to repeat, on a server too, and the doctor is content then."""
     (away,) = free_ports(1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hopline_collector.store.clickhouse import ClickHouse
-from hopline_collector.store.retention import home
+from hopline_collector.store.retention import home, on_cluster
 
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -54,11 +54,10 @@ def unpin(store: ClickHouse, trace_id: str) -> bool:
     statement = f"SELECT count() FROM {store.database}.archive WHERE trace_id IN ({_ONE})"
     if not _rows(store, statement, {"id": trace_id})[0][0]:
         return False
-    on_cluster = f" ON CLUSTER {store.settings.cluster}" if store.settings.cluster else ""
     with store.writer() as handle:
         # The text of a mutation is kept and run later, so nothing can be bound: 32 hex, checked above.
         handle.command(
-            f"ALTER TABLE {home(store)}.archive{on_cluster} DELETE WHERE trace_id = unhex('{trace_id}')"
+            f"ALTER TABLE {home(store)}.archive{on_cluster(store)} DELETE WHERE trace_id = unhex('{trace_id}')"
             " SETTINGS mutations_sync = 2"
         )
     return True

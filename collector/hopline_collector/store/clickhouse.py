@@ -188,7 +188,10 @@ class ClickHouse:
             log.debug("could not end running queries", exc_info=True)
 
     def _connect(self) -> Any:
-        return _connect_embedded(self.settings) if self.settings.path else _connect_server(self.settings)
+        if self.settings.path:
+            return _connect_embedded(self.settings)
+        # Inserts return when the shards have the rows, not when the first server has a file of them.
+        return _connect_server(self.settings, {"distributed_foreground_insert": 1} if self.settings.cluster else None)
 
 
 def _connect_embedded(settings: StoreSettings) -> Any:

@@ -19,8 +19,17 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 DEDUPLICATION_WINDOW: Final = 10_000
 """How many blocks per table are remembered: a replay must come before that many others."""
 
-_SHARDED_BY: Final = {"ingest": "cityHash64(trace_id)", "archive": "cityHash64(trace_id)", "limits": "rules"}
-"""What must meet on one shard of a cluster."""
+_BY_TRACE: Final = "cityHash64(trace_id)"
+_BY_PLACE: Final = "cityHash64(source, topic, partition)"
+_SHARDED_BY: Final = {
+    **dict.fromkeys(("ingest", "archive", "closed_traces", "thinned"), _BY_TRACE),
+    **dict.fromkeys(("ledger", "dead_letters", "replays"), _BY_PLACE),
+    **dict.fromkeys(("paired_edges", "paired_buckets"), "cityHash64(bucket)"),
+    "reports": "cityHash64(service, instance)",
+    "thinnings": "cityHash64(rules)",
+    "limits": "rules",
+}
+"""Of tables that are inserted to: a token is known to one shard, so a repetition must meet its first try there."""
 
 _WEEK_SECONDS: Final = 604_800
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -49,11 +58,16 @@ def migrations(settings: StoreSettings) -> list[Migration]:
         if file.name.endswith(".sql"):
             number, _, name = file.name.removesuffix(".sql").partition("_")
             text = Template(file.read_text(encoding="utf-8")).substitute(parameters)
-            statements = _split(text)
+            parts = _split(text)
             if settings.cluster:
-                statements += _distributed(statements, settings)
-            found.append(Migration(int(number), name, tuple(statements)))
+                parts += _distributed(parts, settings)
+            found.append(Migration(int(number), name, tuple(parts)))
     return found
+
+
+def statements(settings: StoreSettings) -> list[str]:
+    """All that :func:`migrate` would run on an empty store, in order. Raises as :func:`migrations`."""
+    return _foundation(settings) + [s for migration in migrations(settings) for s in migration.statements]
 
 
 def migrate(store: ClickHouse, *, now_us: int | None = None) -> list[Migration]:
@@ -137,10 +151,10 @@ def _foundation(settings: StoreSettings) -> list[str]:
     ]
 
 
-def _distributed(statements: list[str], settings: StoreSettings) -> list[str]:
+def _distributed(local: list[str], settings: StoreSettings) -> list[str]:
     """A Distributed table over each local one, and each plain view over those; rows of one trace meet on one shard."""
     found = []
-    for statement in statements:
+    for statement in local:
         if statement.startswith("CREATE VIEW"):
             found.append(statement.replace(f"{settings.database}_local.", f"{settings.database}."))
         created = _CREATED.match(statement)

@@ -77,7 +77,7 @@ def plan(store: ClickHouse, settings: RetentionSettings, today: date) -> list[Ex
     """What :func:`apply` would drop."""
     with store.reader() as handle:
         rows = handle.query(
-            "SELECT table, partition_id, sum(rows), sum(bytes_on_disk) FROM system.parts"
+            f"SELECT table, partition_id, sum(rows), sum(bytes_on_disk) FROM {_parts(store)}"
             " WHERE database = {database:String} AND active GROUP BY table, partition_id ORDER BY table, partition_id",
             parameters={"database": home(store)},
         ).result_rows
@@ -90,7 +90,8 @@ def apply(store: ClickHouse, settings: RetentionSettings, today: date) -> list[E
     with store.writer() as handle:
         for partition in gone:
             # Names from our own list, digits from the pattern: nothing here comes from outside.
-            handle.command(f"ALTER TABLE {home(store)}.{partition.table} DROP PARTITION ID '{partition.partition}'")
+            table = f"{home(store)}.{partition.table}{on_cluster(store)}"
+            handle.command(f"ALTER TABLE {table} DROP PARTITION ID '{partition.partition}'")
     return gone
 
 
@@ -104,3 +105,13 @@ def _expired(partitions: Iterable[Expired], days: Mapping[str, int], today: date
 def home(store: ClickHouse) -> str:
     """The database that holds the data: on a cluster the local one."""
     return f"{store.database}_local" if store.settings.cluster else store.database
+
+
+def on_cluster(store: ClickHouse) -> str:
+    """What tells a statement about local tables to every shard; empty on one server."""
+    return f" ON CLUSTER {store.settings.cluster}" if store.settings.cluster else ""
+
+
+def _parts(store: ClickHouse) -> str:
+    """Where the parts of all shards are listed, one replica of each."""
+    return f"cluster('{store.settings.cluster}', system.parts)" if store.settings.cluster else "system.parts"
