@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hopline.model import KINDS, PROCESS_FIELDS
 from hopline_collector import normalise, rules, sampling
+from hopline_collector.defaults import fill
 from hopline_collector.formats import Decoded, DecodeError, Report, WireRow, native, otlp, zipkin
-from hopline_collector.formats.decoded import FLAG_ERROR, FOREIGN_FACT, KEPT_FACT
+from hopline_collector.formats.decoded import FOREIGN_FACT, KEPT_FACT
 from hopline_collector.normalise import Columns, Marks
 from hopline_collector.plan import Plan
 from hopline_collector.reports import fit_report
@@ -146,9 +147,10 @@ def _build(
             gathered.add(message, decode(message.body))
         except DecodeError as error:
             gathered.set_aside(message, error.reason, error.detail)
+    gathered.transpose()
     columns = gathered.columns
     counts.received = len(columns["id"]) + len(gathered.dead)
-    _filled(columns)
+    fill(columns)
     _bury(gathered, decoders)
     news = News()
     _fit(gathered, plan, snapshot, counts, news)
@@ -157,11 +159,14 @@ def _build(
     return Block(columns, len(columns["id"]), gathered.dead, gathered.reports, counts, news)
 
 
+_TRANSPOSED_ROWS: Final = 100
+"""At once: enough that small messages cost no more than large ones, and few enough to be in the cache still."""
+
 _FIELDS: Final = tuple((name, attrgetter(name)) for name in WireRow.__struct_fields__)
 
 
 class _Gathered:
-    """Columns of all rows so far. Each message is transposed while it is still in the processor's cache."""
+    """Columns of all rows so far. Rows are transposed while they are still in the processor's cache."""
 
     def __init__(self) -> None:
         self.columns: Columns = {name: [] for name in (*WireRow.__struct_fields__, *PROCESS_FIELDS)}
@@ -177,6 +182,8 @@ class _Gathered:
         """Messages, as indexes into ``messages``, whose rows keep their times."""
         self.dead: list[DeadLetter] = []
         self.reports: list[Report] = []
+        self._rows: list[WireRow] = []
+        """Decoded and not yet transposed."""
 
     def add(self, message: Message, decoded: Decoded) -> None:
         columns = self.columns
@@ -186,11 +193,9 @@ class _Gathered:
             count = len(batch.rows)
             if batch.keeps_times:
                 self.kept.add(number)
-            for name, value_of in _FIELDS:
-                columns[name].extend(map(value_of, batch.rows))
-            for name, max_bytes in normalise.MAP_LIMITS:
-                maps = [found for found in columns[name][-count:] if found]
-                self.maps_fit = self.maps_fit and normalise.maps_fit(maps, max_bytes)
+            self._rows += batch.rows
+            if len(self._rows) >= _TRANSPOSED_ROWS:
+                self.transpose()
             for name in PROCESS_FIELDS:
                 columns[name].extend([normalise.process_text(name, batch.process.get(name) or "")] * count)
             columns["foreign"].extend([int(batch.foreign)] * count)
@@ -202,61 +207,19 @@ class _Gathered:
         ]
         self.reports += map(fit_report, decoded.reports)
 
+    def transpose(self) -> None:
+        """Put the fields of the rows that wait into the columns."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        for name, value_of in _FIELDS:
+            self.columns[name].extend(map(value_of, rows))
+        for name, max_bytes in normalise.MAP_LIMITS:
+            maps = [found for found in self.columns[name][-len(rows) :] if found]
+            self.maps_fit = self.maps_fit and normalise.maps_fit(maps, max_bytes)
+
     def set_aside(self, message: Message, reason: str, detail: str) -> None:
         self.dead.append(DeadLetter(message.offset, -1, message.format, reason, detail, message.body))
-
-
-_DEFAULTS: Final[Mapping[str, Any]] = {
-    "span_id": "",
-    "id": 0,
-    "parent_id": 0,
-    "kind": 0,
-    "children": 0,
-    "flags": 1,
-    "uid": "",
-    "peer": "",
-    "peer_kind": "",
-    "weight": 1_000,
-    "error_type": "",
-    "error_text": "",
-    "attempt": 0,
-    "tags": {},
-    "attrs": {},
-    "annotations": (),
-    "links": (),
-}
-_CALLER: Final = ("caller_service", "caller_instance", "caller_zone", "caller_name")
-
-
-def _filled(columns: Columns) -> None:
-    """Put defaults where a row had none, and give the caller and the flags columns of their own."""
-    for name, default in _DEFAULTS.items():
-        if None in columns[name]:
-            columns[name] = [default if value is None else value for value in columns[name]]
-    columns.update(zip(_CALLER, _callers(columns.pop("caller")), strict=True))
-    _spread_flags(columns)
-
-
-def _callers(callers: list[list[str] | None]) -> list[list[str]]:
-    lengths = set(map(len, filter(None, callers)))
-    if not lengths:
-        return [[""] * len(callers) for _ in _CALLER]
-    if not lengths <= {4}:
-        callers = [[*caller, "", "", "", ""] if caller else caller for caller in callers]
-    return [[caller[place] if caller else "" for caller in callers] for place in range(4)]
-
-
-def _spread_flags(columns: Columns) -> None:
-    """The wire's flags hold the error bit, and a missing duration says unfinished."""
-    flags = columns["flags"]
-    columns["error"] = [1 if bits & FLAG_ERROR else 0 for bits in flags]
-    columns["flags"] = [bits & 7 for bits in flags]
-    durations = columns["duration_us"]
-    if None in durations:
-        columns["unfinished"] = [int(duration is None) for duration in durations]
-        columns["duration_us"] = [duration or 0 for duration in durations]
-    else:
-        columns["unfinished"] = [0] * len(durations)
 
 
 def _bury(gathered: _Gathered, decoders: Mapping[str, Callable[[bytes], Decoded]]) -> None:
@@ -303,7 +266,7 @@ def _fit(gathered: _Gathered, plan: Plan, snapshot: Rules, counts: Counts, news:
     normalise.write_marks(columns, marks)
     counts.cut = marks.counts
     number = len(columns["id"])
-    columns["kind"] = [KINDS[kind] for kind in columns["kind"]]
+    columns["kind"] = list(map(KINDS.__getitem__, columns["kind"]))
     columns["arrived"] = [plan.now] * number
     del columns["message"], columns["index"]
 

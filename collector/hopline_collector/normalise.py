@@ -197,6 +197,8 @@ def _fit_map(found: dict[str, str], max_bytes: int, row: int, marks: Marks) -> d
 def fit_annotations(columns: Columns, marks: Marks) -> None:
     """Timed notes: how many, how long, clean, and with a time that fits."""
     column = columns["annotations"]
+    if not any(column):
+        return
     for row, notes in enumerate(column):
         if not notes:
             continue
@@ -215,6 +217,8 @@ def fit_annotations(columns: Columns, marks: Marks) -> None:
 def fit_links(columns: Columns, marks: Marks) -> None:
     """Links: how many, and only those that name a trace; kinds become words."""
     column = columns["links"]
+    if not any(column):
+        return
     for row, links in enumerate(column):
         if not links:
             continue
