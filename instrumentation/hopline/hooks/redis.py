@@ -1,5 +1,8 @@
 """redis-py, sync and asyncio: one client row per attempt of a command or pipeline.
 
+Cluster clients and subscriptions are in :mod:`hopline.hooks.redis_cluster` and
+:mod:`hopline.hooks.redis_pubsub`.
+
 The first row spans the wait for a connection too, so that a server that cannot be
 reached is seen; redis-py's own retries get rows of their own. Arguments are not
 kept: keys and values may be personal.
@@ -14,6 +17,7 @@ import redis.asyncio
 import redis.asyncio.client
 import redis.client
 
+from hopline.hooks import redis_cluster, redis_pubsub
 from hopline.hooks.guard import guarded, quietly
 from hopline.hooks.patch import Patches
 from hopline.spans import Span
@@ -39,6 +43,8 @@ def install() -> None:
         for method in _ATTEMPTS:
             _patches.wrap(client, method, attempt)
             _patches.wrap(pipeline, method, attempt)
+    redis_cluster.patch(_patches)
+    redis_pubsub.patch(_patches)
 
 
 def uninstall() -> None:

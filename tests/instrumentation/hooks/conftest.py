@@ -148,15 +148,20 @@ def closed_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """``free_port()``: a port that nobody listens on now."""
+
+    def find() -> int:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            return int(taken.getsockname()[1])
+
+    return find
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory) -> Iterator[Callable[..., int]]:
+def redis_server(tmp_path_factory, free_port) -> Iterator[Callable[..., int]]:
     """``redis_server(*options)``: a real server's port; all servers live as long as the tests."""
     program = shutil.which("redis-server")
     require("redis-server", "" if program else "not installed (apt-get install redis-server)")
@@ -183,3 +188,20 @@ def redis_server(tmp_path_factory) -> Iterator[Callable[..., int]]:
 def redis_port(redis_server) -> int:
     """The port of a real server."""
     return redis_server()
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(redis_server, free_port) -> list[int]:
+    """The ports of a cluster of two nodes, half of the slots each."""
+    buses = [free_port(), free_port()]
+    ports = [redis_server("--cluster-enabled", "yes", "--cluster-port", str(bus)) for bus in buses]
+    nodes = [redis.Redis(port=port) for port in ports]
+    for number, node in enumerate(nodes):
+        half = range(number * 8_192, (number + 1) * 8_192)
+        node.execute_command("CLUSTER ADDSLOTSRANGE", half[0], half[-1])
+        node.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+    nodes[0].execute_command("CLUSTER MEET", "127.0.0.1", ports[1], buses[1])
+    for node in nodes:
+        wait_until(lambda node=node: node.cluster("info")["cluster_state"] == "ok", what="the cluster")
+        node.close()
+    return ports

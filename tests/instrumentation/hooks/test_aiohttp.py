@@ -95,6 +95,114 @@ class TestClient:
             self.fetch(f"http://127.0.0.1:{closed_port}/")
         assert recorder.one(kind="client").error_type == "ClientConnectorError"
 
+    def test_redirects_without_end(self, recorder):
+        """I4, I10: each hop of a loop is a row; the application gets aiohttp's own error."""
+
+        async def work():
+            app = web.Application()
+
+            async def away(request):
+                raise web.HTTPFound("/")
+
+            app.router.add_get("/", away)
+            async with TestServer(app) as server, aiohttp.ClientSession() as session, hopline.span("work"):
+                with pytest.raises(aiohttp.TooManyRedirects):
+                    await session.get(server.make_url("/"), max_redirects=3)
+
+        asyncio.run(work())
+        rows = [(row.span_id, row.attempt, row.tags["http.response.status_code"]) for row in clients(recorder)]
+        assert rows == [(f"0.{n}", 0, "302") for n in range(1, 4)]
+
+    def test_kept_connection_that_the_server_has_closed(self, recorder):
+        """I4: aiohttp tries an idempotent request again on a new connection: the failed attempt is a row too."""
+
+        async def work():
+            served = []
+
+            async def serve(reader, writer):
+                served.append(writer)
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                await writer.drain()
+                if len(served) == 1:
+                    with contextlib.suppress(asyncio.IncompleteReadError):
+                        await reader.readuntil(b"\r\n\r\n")  # the next request, which gets no answer
+                writer.close()
+
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            async with server, aiohttp.ClientSession() as session, hopline.span("work"):
+                for _ in range(2):
+                    async with session.get(url) as answer:
+                        assert await answer.text() == "ok"
+
+        asyncio.run(work())
+        rows = [(row.span_id, row.attempt, row.error_type) for row in clients(recorder)]
+        assert rows == [("0.1", 0, ""), ("0.2", 0, "ServerDisconnectedError"), ("0.3", 1, "")]
+
+    def test_given_up_while_waiting_and_while_reading(self, recorder):
+        """I1, I4: a request that its task gives up ends its row, without an error."""
+
+        async def work():
+            app = web.Application()
+
+            async def never(request):
+                await asyncio.Event().wait()
+
+            async def endless(request):
+                response = web.StreamResponse()
+                await response.prepare(request)
+                await response.write(b"x")
+                await asyncio.Event().wait()
+
+            app.router.add_get("/never", never)
+            app.router.add_get("/endless", endless)
+            async with TestServer(app) as server, aiohttp.ClientSession() as session, hopline.span("work"):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await session.get(server.make_url("/never"))
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.5), session.get(server.make_url("/endless")) as answer:
+                        await answer.read()
+
+        asyncio.run(work())
+        rows = [(row.span_id, row.error, row.tags.get("http.response.status_code")) for row in clients(recorder)]
+        assert rows == [("0.1", False, None), ("0.2", False, "200")]
+
+    def test_time_out_of_the_session(self, recorder):
+        """I4, I10: aiohttp's own time-out is an error of the row."""
+
+        async def work():
+            app = web.Application()
+
+            async def never(request):
+                await asyncio.Event().wait()
+
+            app.router.add_get("/", never)
+            limit = aiohttp.ClientTimeout(total=0.1)
+            async with TestServer(app) as server, aiohttp.ClientSession(timeout=limit) as session, hopline.span("work"):
+                with pytest.raises(TimeoutError):
+                    await session.get(server.make_url("/"))
+
+        asyncio.run(work())
+        assert recorder.one(kind="client").error_type == "TimeoutError"
+
+    def test_stream_read_in_pieces(self, recorder, backend):
+        """I4: a body that is read in pieces ends its row with the last of them; work between them is beside it."""
+
+        async def work():
+            async with aiohttp.ClientSession() as session, hopline.span("work"):
+                async with session.get(f"{backend.url}/stream") as answer:
+                    pieces = []
+                    async for piece in answer.content.iter_any():
+                        async with hopline.span("piece"):
+                            pieces.append(piece)
+                return b"".join(pieces)
+
+        assert asyncio.run(work()) == b"onetwo"
+        assert recorder.one(kind="client").span_id == "0.1"
+        assert {row.parent_id for row in recorder.spans if row.name == "piece"} == {recorder.one(name="work").id}
+
     def test_websocket(self, recorder, install):
         """I4: a websocket's row is its handshake."""
 

@@ -1,6 +1,7 @@
 """Every function of every hook made to fail, one by one: what the application does goes through."""
 
 import asyncio
+import contextlib
 import importlib
 import inspect
 import logging
@@ -29,6 +30,7 @@ from django.test import RequestFactory
 from django.test.utils import override_settings
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.future import Future
+from redis.cluster import RedisCluster
 from sqlalchemy import create_engine, text
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -44,6 +46,8 @@ CARRIERS = {
     "grpc.client.ClientInterceptor.intercept_unary_stream",
     "grpc.server.ServerInterceptor.intercept_service",
     "grpc.server._Call.end",
+    "redis_cluster.patch",
+    "redis_pubsub.patch",
     "redis._Call._begin",
     "redis._Call.next_attempt",
     "logging.add_fields",
@@ -162,6 +166,27 @@ def by_redis(env: Any) -> None:
             assert pipeline.get("a").get("b").execute() == [b"1", None]
 
 
+def by_redis_cluster(env: Any) -> None:
+    with contextlib.closing(RedisCluster("127.0.0.1", env.redis_cluster[0])) as client:
+        client.set("a", "1")
+        with pytest.raises(redis.ResponseError):
+            client.lpush("a", "1")
+        with client.pipeline() as pipeline:
+            assert pipeline.get("a").get("nothing").execute() == [b"1", None]
+
+
+def redis_subscription(env: Any) -> None:
+    handled = []
+    with redis.Redis(port=env.redis_port) as client, client.pubsub() as subscriptions:
+        subscriptions.subscribe("plain", handled=handled.append)
+        for channel in ("handled", "plain"):
+            client.publish(channel, "1")
+        for message in subscriptions.listen():
+            if message["type"] == "message":
+                break
+    assert [message["data"] for message in handled] == [b"1"]
+
+
 def celery(_: Any) -> None:
     app = Celery("broken", broker="memory://", backend="cache+memory://", set_as_current=False)
 
@@ -243,6 +268,8 @@ SCENARIOS: dict[str, tuple[Callable[[Any], None], tuple[str, ...]]] = {
     "kafka_python": (kafka, ("kafka_python",)),
     "sqlalchemy": (sqlalchemy, ("sqlalchemy",)),
     "redis": (by_redis, ("redis",)),
+    "redis_cluster": (by_redis_cluster, ("redis",)),
+    "redis_pubsub": (redis_subscription, ("redis",)),
     "celery": (celery, ("celery",)),
     "wsgi": (wsgi, ("flask",)),
     "django": (by_django, ()),
@@ -292,8 +319,9 @@ def test_the_application_never_sees_it(request, install, monkeypatch, scenario, 
     if hooks:
         install(*hooks)
     env = request.getfixturevalue("backend") if "url" in inspect.getsource(act) else SimpleNamespace()
-    if act is by_redis:
-        env.redis_port = request.getfixturevalue("redis_port")
+    for fixture in ("redis_port", "redis_cluster"):
+        if f"env.{fixture}" in inspect.getsource(act):
+            setattr(env, fixture, request.getfixturevalue(fixture))
     hit = []
 
     def broken(*_: Any, **__: Any) -> Any:
