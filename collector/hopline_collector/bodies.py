@@ -55,31 +55,40 @@ async def read_body(request: Request, max_bytes: int, gate: Gate) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    gate.enter(0)
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            raw = await _read(request, max_bytes)
+            raw = await _read(request, max_bytes, gate)
     except TimeoutError as error:
         raise RefusedError(408, "too_slow", "the body did not come in time") from error
-    body = inflate(raw, max_bytes) if encoding == "gzip" else raw
-    gate.enter(len(body))
+    try:
+        body = inflate(raw, max_bytes) if encoding == "gzip" else raw
+        gate.enter(len(body) - len(raw))
+    except RefusedError:
+        gate.leave(len(raw))
+        raise
     return body
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
+async def _read(request: Request, max_bytes: int, gate: Gate) -> bytes:
+    """The bytes as they were sent, counted in ``gate`` as they come: a body that never ends takes room too."""
     parts: list[bytes] = []
     size = 0
     stream = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(_CHUNK_SECONDS):
-                part = await anext(stream)
-        except StopAsyncIteration:
-            return b"".join(parts)
-        size += len(part)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        parts.append(part)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(_CHUNK_SECONDS):
+                    part = await anext(stream)
+            except StopAsyncIteration:
+                return b"".join(parts)
+            gate.enter(len(part))
+            size += len(part)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            parts.append(part)
+    except BaseException:
+        gate.leave(size)
+        raise
 
 
 def inflate(raw: bytes, max_bytes: int) -> bytes:

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
+from hopline_collector.bodies import Gate, RefusedError, read_body, refusal
 from hopline_collector.intake import Entry, IntakeAwayError, IntakeFullError, JournalIntake
 from hopline_collector.journal import Batch, Journal
 from hopline_collector.metrics import Metrics
@@ -152,6 +153,33 @@ def test_a_chunked_body_is_bounded_too(client: Client) -> None:
             yield b" " * 10_000
 
     assert client.post(URL, content=parts(), headers=JSON).status_code == 413
+
+
+def test_what_is_refused_takes_no_room() -> None:
+    """R3: bytes under way are counted as they come, and counted out again however the request ends."""
+    app = FastAPI()
+    gate = Gate()
+
+    @app.post("/")
+    async def read(request: Request) -> Response:
+        try:
+            body = await read_body(request, 100_000, gate)
+        except RefusedError as refused:
+            return refusal(refused)
+        gate.leave(len(body))
+        return Response(status_code=204)
+
+    asker = Client(app)
+    bad_gzip = {"content-encoding": "gzip"}
+    good = gzip.compress(b" " * 90_000)
+    asked = [(b"x" * 100_000, {}, 204), (b"x" * 100_001, {}, 413), (b"x", bad_gzip, 400), (good, bad_gzip, 204)]
+    for body, headers, status in asked:
+        assert asker.post("/", content=body, headers=headers).status_code == status
+        assert gate.bytes == 0
+    gate.enter(128 * 1024 * 1024 - 10_000)
+    assert asker.post("/", content=b"x" * 20_000).status_code == 429
+    assert asker.post("/", content=good, headers=bad_gzip).status_code == 429
+    assert gate.bytes == 128 * 1024 * 1024 - 10_000
 
 
 @pytest.mark.parametrize(("failure", "status"), [(IntakeFullError("full"), 429), (IntakeAwayError("away"), 503)])
