@@ -62,7 +62,7 @@ def build_map(
     ``services`` holds the entry figures of each service in the range, lone ones too; ``known`` names
     services that were seen reporting at any time, so that one which fell silent stays a service.
     """
-    reporting = known | set(services) | {edge.caller for edge in edges if edge.side in {"client", "producer"}}
+    reporting = reporting_services(edges, known | set(services))
     links = _links(edges, reporting)
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(sorted(services))
@@ -105,6 +105,11 @@ def kind_of(name: str) -> str:
     if name == USER:
         return "user"
     return head if head in VIRTUAL and ":" in name else "service"
+
+
+def reporting_services(edges: Iterable[Edge], known: AbstractSet[str]) -> AbstractSet[str]:
+    """Services that reported at any time, or report calls in these edges."""
+    return known | {edge.caller for edge in edges if edge.side in {"client", "producer"}}
 
 
 def callee_key(edge: Edge, reporting: AbstractSet[str]) -> str:

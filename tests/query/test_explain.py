@@ -104,6 +104,16 @@ def test_a_tag_goes_through_its_index(explain):
     assert skip["Selected Granules"] < skip["Initial Granules"]
 
 
+def test_what_stands_behind_an_address_goes_through_the_index(explain):
+    """W1, D1: calls to a few hosts are read, not all calls of the range."""
+    wanted = "has(kv, {a:String}) OR has(kv, {b:String})"
+    text = Template(statement("addresses")).safe_substitute(hosts=wanted)
+    found = explain(text, low=START, high=START + DAY, a="k=needle", b="server.address=nowhere")
+    skip = by_type(found, "Skip")
+    assert skip["Name"] == "kv_text"
+    assert skip["Selected Granules"] < skip["Initial Granules"]
+
+
 def test_a_user_goes_through_the_key(explain):
     """W1: a user's traces come by the primary key, at any retention."""
     text = "SELECT trace_id FROM $database.traces_by_uid WHERE uid = {uid:String} AND start_us < {high:UInt64}"

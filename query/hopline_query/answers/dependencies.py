@@ -1,20 +1,28 @@
 """The dependency map of a range, of one trace, or of the traces of a search (D)."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 from hopline.model import ENTRY_KINDS, Row
+from hopline_query import addresses
 from hopline_query.aggregate import edges_of, group_rows, is_entry, told_edges
 from hopline_query.answers.traces import read
 from hopline_query.copies import unite
 from hopline_query.latency import Figures
-from hopline_query.params import DAY_US, Params
+from hopline_query.params import DAY_US, HOUR_US, Params
 from hopline_query.store.port import Edge, FiguresQuery, Scope, SpanReader
-from hopline_query.topology import MapOptions, build_map
+from hopline_query.topology import MapOptions, build_map, reporting_services
 
 KNOWN_US = 7 * DAY_US
 """A service that reported within this time stays a service on the map."""
+
+TAUGHT_US = 2 * HOUR_US
+"""How far back answered calls are asked what stands behind an address, at least."""
+
+STRANGERS = 100
+"""Addresses of one map that are looked up."""
 
 TRACES = 100
 """Traces that the map of a search is drawn from."""
@@ -23,16 +31,38 @@ TRACES = 100
 def dependencies(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str, Any]:
     """Nodes, edges and hints (docs/api.md); ``known`` names services that reported at any time."""
     if params.text("trace_id"):
-        return _of_rows(_rows_of_trace(reader, params), params, {})
+        return _of_rows(reader, _rows_of_trace(reader, params), params, {})
     if params.text("uid") or params.text("filter"):
         return _of_search(reader, params)
     scope = params.scope(params.settings.figures_range_us)
-    edges, cut = reader.edges(scope)
+    edges, cut = named_edges_of(reader, scope, known)
     entry, _, _ = reader.figures(FiguresQuery(cut))
     everything, _, _ = reader.figures(FiguresQuery(cut, view="all", histogram=False))
     services = {key[0]: Figures() for key, _ in everything} | {key[0]: value for (key, _), value in entry.items()}
     instances = Counter(service for service, _, _ in reader.instances(cut, ""))
     return _map(edges, services, cut, params, instances=instances, known=known)
+
+
+def named_edges_of(reader: SpanReader, scope: Scope, known: frozenset[str]) -> tuple[list[Edge], Scope]:
+    """The edges of the map and their range, with names where answered calls taught them."""
+    edges, cut = reader.edges(scope)
+    reporting = reporting_services(edges, known)
+    strangers = {
+        edge.callee
+        for edge in edges
+        if edge.side == "client" and edge.callee not in reporting and addresses.is_address(edge.callee)
+    }
+    return addresses.named_edges(edges, _names(reader, strangers, cut)), cut
+
+
+def _names(reader: SpanReader, strangers: AbstractSet[str], scope: Scope) -> dict[str, str]:
+    """Services behind addresses, by calls of this range and the time before it."""
+    asked = sorted(strangers)[:STRANGERS]
+    if not asked:
+        return {}
+    since = Scope(max(0, min(scope.from_us, scope.to_us - TAUGHT_US)), scope.to_us)
+    hosts = sorted({addresses.host_of(address) for address in asked})
+    return addresses.names(asked, (addresses.Taught(*found) for found in reader.taught(hosts, since)))
 
 
 def known_services(reader: SpanReader, params: Params) -> frozenset[str]:
@@ -50,15 +80,19 @@ def _of_search(reader: SpanReader, params: Params) -> dict[str, Any]:
     query = replace(params.search(), limit=TRACES)
     found, total = reader.search(query)
     rows = [row for stored in reader.many_rows(found, 10_000).values() for row in unite(stored)]
-    return _of_rows(rows, params, {"traces": len(found), "traces_total": total}, query.scope)
+    return _of_rows(reader, rows, params, {"traces": len(found), "traces_total": total}, query.scope)
 
 
-def _of_rows(rows: list[Row], params: Params, more: dict[str, Any], scope: Scope | None = None) -> dict[str, Any]:
+def _of_rows(
+    reader: SpanReader, rows: list[Row], params: Params, more: dict[str, Any], scope: Scope | None = None
+) -> dict[str, Any]:
     """A map straight from rows; per-trace counts are exact here."""
     if scope is None:
         first = min(row.start_us for row in rows)
         last = max(row.start_us + (row.duration_us or 0) for row in rows)
         scope = Scope(first, max(last, first + 1))
+    strangers = {row.peer for row in rows if addresses.unnamed(row)}
+    rows = addresses.named_rows(rows, _names(reader, strangers, scope))
     services = {row.service: Figures() for row in rows}
     services |= group_rows((row for row in rows if is_entry(row)), lambda row: row.service)
     instances = Counter(service for service, _ in {(row.service, row.instance) for row in rows})

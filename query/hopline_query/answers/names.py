@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+from hopline_query.answers.dependencies import named_edges_of
 from hopline_query.answers.figures import stats
 from hopline_query.errors import BadRequestError
 from hopline_query.latency import scaled
 from hopline_query.params import DAY_US, Params
 from hopline_query.store.port import FiguresQuery, Scope, SpanReader
-from hopline_query.topology import callee_key, kind_of
+from hopline_query.topology import callee_key, kind_of, reporting_services
 
 MOST = 1_000
 """Names in one answer by default."""
@@ -58,8 +59,8 @@ def peers(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str
     scope = params.scope(DAY_US)
     service = _required(params, "service")
     calls: dict[str, int] = {}
-    edges, _ = reader.edges(scope)
-    reporting = known | {edge.caller for edge in edges if edge.side in {"client", "producer"}}
+    edges, _ = named_edges_of(reader, scope, known)
+    reporting = reporting_services(edges, known)
     for edge in edges:
         if edge.caller == service and edge.side in {"client", "producer"}:
             peer = callee_key(edge, reporting)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
+from urllib.parse import urlsplit
 
 from hopline.model import CALL_KINDS, DEBUG, ENTRY_KINDS, LOAD_TEST, Row
 from hopline_query import aggregate
@@ -173,6 +174,18 @@ class MemoryReader:
         scope = cut(scope, edge_slot(scope))
         return aggregate.edges_of(self.rows, lambda row: aggregate.in_scope(row, scope), by_minute), scope
 
+    def taught(self, hosts: Sequence[str], scope: Scope) -> list[tuple[str, str, str]]:
+        """What calls to these hosts learnt of their far ends."""
+        return sorted(
+            {
+                (row.tags["server.address"], _origin(row.attrs.get("url.full", "")), row.peer)
+                for row in self.rows
+                if scope.from_us <= row.start_us <= scope.to_us
+                and (row.kind, row.peer_kind) == ("client", "service")
+                and row.tags.get("server.address") in hosts
+            }
+        )
+
     def errors(self, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
         """Failures grouped."""
         scope = cut(scope, MINUTE_US)
@@ -232,6 +245,11 @@ class MemoryReader:
         for row in self.rows:
             traces.setdefault(row.trace_id, []).append(row)
         return [(_summary(trace_id, rows), rows) for trace_id, rows in traces.items()]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
 def _summary(trace_id: str, rows: list[Row]) -> Summary:

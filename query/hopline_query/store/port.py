@@ -277,6 +277,9 @@ class SpanReader(Protocol):
     def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
         """Every pair of the map and every side that told of it, and the range cut to slots."""
 
+    def taught(self, hosts: Sequence[str], scope: Scope) -> list[tuple[str, str, str]]:
+        """``(host, scheme://host:port or "", service)`` of calls to these hosts whose far end named itself."""
+
     def errors(self, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
         """Failures grouped, most frequent first, and whether there are more."""
 

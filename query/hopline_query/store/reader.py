@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from string import Template
 from typing import Any
 
 from hopline.model import Row
@@ -10,6 +11,7 @@ from hopline_query.ids import created_us
 from hopline_query.latency import Figures
 from hopline_query.store import figures, trace_search
 from hopline_query.store.asking import Asker, statement
+from hopline_query.store.conditions import Conditions
 from hopline_query.store.port import (
     SPREAD_US,
     Cell,
@@ -127,6 +129,14 @@ class ClickHouseReader:
     def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
         """Every pair of the map, by side."""
         return figures.edges(self._ask, scope)
+
+    def taught(self, hosts: Sequence[str], scope: Scope) -> list[tuple[str, str, str]]:
+        """By the index of tags, so that only calls to these hosts are read."""
+        conditions = Conditions()
+        wanted = " OR ".join(f"has(kv, {conditions.bind(f'server.address={host}')})" for host in hosts) or "0"
+        text = Template(statement("addresses")).safe_substitute(hosts=wanted)
+        bounds = {"low": scope.from_us, "high": scope.to_us}
+        return [(row[0], row[1], row[2]) for row in self._ask.rows(text, conditions.parameters | bounds)]
 
     def errors(self, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
         """Failures grouped."""
