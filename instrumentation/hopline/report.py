@@ -208,7 +208,7 @@ class Reporter:
             if not self._hand_over(batch):
                 return False
         while ended := self._take():
-            spans = self._limits.apply_all(ended)
+            spans = self._within_limits(ended)
             if not self._hand_over(Batch(self.process, spans, len(spans), self._due_report())):
                 return False
         copies = self._overdue()
@@ -216,6 +216,15 @@ class Reporter:
         if copies or report:
             return self._hand_over(Batch(self.process, copies, 0, report))
         return True
+
+    def _within_limits(self, ended: list[Span]) -> list[Span]:
+        """``ended`` ready to be sent; an error that meets them all loses them, counted."""
+        try:
+            return self._limits.apply_all(ended)
+        except Exception as error:
+            self.counts.add("dropped.encode", len(ended))
+            self.warner.warn(f"{len(ended)} spans were lost: {type(error).__name__}: {error}")
+            return []
 
     def _take(self) -> list[Span]:
         """About :data:`SLICE` ended spans, in the order in which they began; empty when there are no more."""
@@ -294,11 +303,11 @@ class Reporter:
 
 def partition(spans: list[Span]) -> tuple[list[Span], list[Span]]:
     """Ended and open spans. Each is looked at once: it may end at any moment, and must be in one of the two."""
-    marks = [span.end_ns for span in spans]
-    if all(marks):
+    still_open = [span for span in spans if not span.end_ns]
+    if not still_open:
         return spans, []
-    ended = [span for span, mark in zip(spans, marks, strict=True) if mark]
-    return ended, [span for span, mark in zip(spans, marks, strict=True) if not mark]
+    seen_open = set(map(id, still_open))
+    return [span for span in spans if id(span) not in seen_open], still_open
 
 
 def snapshot(span: Span) -> Span:

@@ -1,7 +1,9 @@
 """A stand-in for the collector: an HTTP server that keeps the rows it is sent."""
 
+import contextlib
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +15,22 @@ class Collecting(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.requests: list[tuple[dict[str, str], dict]] = []
         self.answers: list[tuple[int, bytes]] = []
+        self._connections: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
+        self._connections.append(connection)
+        return connection, address
+
+    def cut(self) -> None:
+        """Break every connection, as the end of the process would."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     @property
     def url(self) -> str:
@@ -49,8 +63,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def collecting() -> Iterator[Collecting]:
-    with Collecting() as server:
+def collecting(port: int = 0) -> Iterator[Collecting]:
+    """A server on ``port``, by default a free one."""
+    with Collecting(port) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
