@@ -1,9 +1,9 @@
 """A collector as a process of its own, to be killed: ``python collector_process.py SETTINGS_AS_JSON``.
 
 Settings: ``path`` or ``url`` of the store, ``journal`` (folder), ``kafka`` (address), ``topics`` (topic -> format),
-``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``, ``free_disk_bytes``, ``die_at`` (a step),
-``abort_on`` and ``spoil`` (text in messages; see `dying`). Beside the collector's routes ``/slow`` is a query that
-runs until it is stopped, and ``/running`` tells how many of it do.
+``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``, ``free_disk_bytes``, ``die_at`` and
+``freeze_at`` (a step), ``abort_on`` and ``spoil`` (text in messages; see `dying`). Beside the collector's routes
+``/slow`` is a query that runs until it is stopped, and ``/running`` tells how many of it do.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from dying import abort_on, die_at, spoil
+from dying import abort_on, die_at, freeze_at, spoil
 from fastapi import FastAPI
 
 from hopline_collector.consumer import HandOverSettings
@@ -24,7 +24,7 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 
 def main() -> None:
     wanted = json.loads(sys.argv[1])
-    for name, prepare in {"die_at": die_at, "abort_on": abort_on, "spoil": spoil}.items():
+    for name, prepare in {"die_at": die_at, "freeze_at": freeze_at, "abort_on": abort_on, "spoil": spoil}.items():
         if wanted.get(name):
             prepare(wanted[name])
     logging.basicConfig(level=logging.INFO)

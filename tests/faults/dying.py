@@ -1,5 +1,6 @@
-"""Death of a collector from inside: at a step of the hand-over, or by one message. Nothing runs after it."""
+"""Death of a collector from inside, at a step of the hand-over or by one message; or a long sleep at a step."""
 
+import itertools
 import os
 import signal
 import sys
@@ -34,6 +35,19 @@ def die_at(step: str) -> None:
             raise ValueError(step)
 
 
+def freeze_at(step: str) -> None:
+    """Have this process stopped (SIGSTOP) when its first block reaches `step`; after SIGCONT it goes on there."""
+    match step:
+        case "built":
+            ClickHouseWriter.write = _frozen_before(ClickHouseWriter.write)  # type: ignore[method-assign]
+        case "inserted":
+            ClickHouseWriter.account = _frozen_before(ClickHouseWriter.account)  # type: ignore[method-assign]
+        case "accounted":
+            ClickHouseWriter.account = _frozen_after(ClickHouseWriter.account)  # type: ignore[method-assign]
+        case _:
+            raise ValueError(step)
+
+
 def abort_on(mark: str) -> None:
     """Have a message that holds `mark` end this process while it is decoded, as a broken C library would."""
     decode, wanted = DECODERS["native"], mark.encode()
@@ -61,6 +75,28 @@ def spoil(mark: str) -> None:
 
 def _dead(*_: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _frozen_before(work: Callable[..., None]) -> Callable[..., None]:
+    once = itertools.count()
+
+    def stop_and_work(*arguments: Any) -> None:
+        if next(once) == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        work(*arguments)
+
+    return stop_and_work
+
+
+def _frozen_after(work: Callable[..., None]) -> Callable[..., None]:
+    once = itertools.count()
+
+    def work_and_stop(*arguments: Any) -> None:
+        work(*arguments)
+        if next(once) == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    return work_and_stop
 
 
 def _last(work: Callable[..., None]) -> Callable[..., None]:

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
+from hopline_deploy.broker import Broker
 from support.accounts import RECEIVED, assert_balanced, gauge
 from support.engine import Front
 from support.hopline_process import Server
 from support.process import Children
 from support.waiting import wait_until
 from support.wire_rows import wire_message, wire_row
+
+# kafka-python leaves the sockets of refused connections to the garbage collector, which warns.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 SCRIPT = Path(__file__).with_name("up_process.py")
 HALF_A_POST = (
@@ -71,6 +76,45 @@ def test_sigterm_while_a_server_keeps_an_insert(
     assert server.child.stop(10.0) == 0
     own_clickhouse.send(signal.SIGCONT)
     again = hopline_up(*flags, role="collector")
+    wait_until(lambda: gauge(again.url, RECEIVED) == 8, 60, what="all rows")
+    assert_balanced(again.url, 8)
+    assert again.child.stop(10.0) == 0
+
+
+def test_sigterm_while_the_store_is_away(
+    hopline_up: Callable[..., Server], own_clickhouse: Front, tmp_path: Path
+) -> None:
+    """R1, R6: a block that is tried again and again is left to its plan; it is stored when the store is back."""
+    data = str(tmp_path / "data")
+    flags = ("--clickhouse", own_clickhouse.url, "--data", data)
+    server = hopline_up(*flags, role="collector")
+    post_rows(server.url, 5)
+    wait_until(lambda: gauge(server.url, RECEIVED) == 5, 30, what="the first rows")
+    own_clickhouse.kill9()
+    post_rows(server.url, 3)
+    server.child.wait_for_text("trying again")
+    assert server.child.stop(10.0) == 0
+    own_clickhouse.start()
+    again = hopline_up(*flags, role="collector")
+    wait_until(lambda: gauge(again.url, RECEIVED) == 8, 60, what="all rows")
+    assert_balanced(again.url, 8)
+    assert again.child.stop(10.0) == 0
+
+
+def test_sigterm_while_the_broker_is_away(
+    hopline_up: Callable[..., Server], own_broker: Broker, own_clickhouse: Front, tmp_path: Path
+) -> None:
+    """R1, R6: the group cannot be left in order; the end waits for nobody, and the next start goes on."""
+    flags = ("--clickhouse", own_clickhouse.url, "--kafka", own_broker.address, "--data", str(tmp_path / "data"))
+    server = hopline_up(*flags, role="collector")
+    post_rows(server.url, 5)
+    wait_until(lambda: gauge(server.url, RECEIVED) == 5, 60, what="the first rows")
+    assert_balanced(server.url, 5)
+    own_broker.kill9()
+    assert server.child.stop(10.0) == 0
+    own_broker.start()
+    again = hopline_up(*flags, role="collector")
+    post_rows(again.url, 3)
     wait_until(lambda: gauge(again.url, RECEIVED) == 8, 60, what="all rows")
     assert_balanced(again.url, 8)
     assert again.child.stop(10.0) == 0
