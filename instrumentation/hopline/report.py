@@ -110,6 +110,17 @@ class Reporter:
     def _at_exit(self) -> None:
         self.close(self.config.exit_timeout_s)
 
+    def take_over(self, old: "Reporter") -> None:
+        """Go on with what a closed reporter has left: rows still open, and the buffer that their children enter."""
+        self.buffer = old.buffer
+        self.append = self.buffer.append
+        self._open = old.open_rows()
+        self._taken = len(self._open)
+
+    def open_rows(self) -> list[Span]:
+        """Rows that had not ended when the sender last looked."""
+        return self._open + self._open_sent
+
     def after_fork(self) -> None:
         """Begin anew in a forked child: the parent sends what it had recorded."""
         self.buffer.clear()
@@ -192,7 +203,7 @@ class Reporter:
         """Last words: what has ended, then copies of what is open."""
         while not self._send_ended() and monotonic() < self._deadline:
             self._wake.wait(_FLUSH_POLL_S)
-        copies = [self._copy(span) for span in self._open + self._open_sent if not span.end_ns]
+        copies = [self._copy(span) for span in self.open_rows() if not span.end_ns]
         self._hand_over(Batch(self.process, copies, 0, self.report()))
         self.transport.flush(max(0.0, self._deadline - monotonic()))
         self.transport.close(max(0.0, self._deadline - monotonic()))

@@ -320,9 +320,10 @@ def configure(**overrides: object) -> Tracer:
     for problem in problems:
         tracer.counts.add("bad_settings")
         tracer.reporter.warner.warn(problem)
-    old = activate(tracer)
-    if old is not None:
-        old.reporter.close(config.exit_timeout_s)
+    if _active is not None:
+        _active.reporter.close(config.exit_timeout_s)
+        tracer.reporter.take_over(_active.reporter)
+    activate(tracer)
     return tracer
 
 

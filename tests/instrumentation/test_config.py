@@ -106,3 +106,22 @@ def test_shutdown_stops_and_configure_begins_anew():
         hopline.shutdown(5)
     finally:
         tracing.activate(before)
+
+
+def test_configure_inside_a_span_loses_nothing(collector):
+    """S5: a new configuration takes over what is open, in a forked worker too, and what comes below it."""
+    before = tracing.activate(None)
+    try:
+        hopline.configure(service="first", endpoint=collector.url)
+        with hopline.span("root"), hopline.span("early"):
+            hopline.configure(service="second", endpoint=collector.url)
+            with hopline.span("late"):
+                pass
+        assert hopline.flush(5)
+        counters = hopline.counters()
+    finally:
+        hopline.shutdown(1)
+        tracing.activate(before)
+    ended = [(row["service"], row["name"], row["span_id"]) for row in collector.rows if row["duration_us"] is not None]
+    assert sorted(ended) == [("second", "early", "0.1"), ("second", "late", "0.1.1"), ("second", "root", "0")]
+    assert (counters["recorded"], counters["sent"], counters["depth"]) == (3, 3, 0)
