@@ -320,6 +320,13 @@ def test_what_the_sender_left_out_is_said(row: Any) -> None:
 HOP = "hop=a3ce929d0e0e4736;0.1.2;2000;gateway;sh-1;h0:1;POST%20/checkout"
 
 
+def test_debug_travels_with_the_trace(row: Any) -> None:
+    """I7: a forced trace stays forced through services of OpenTelemetry, adopted path or not."""
+    for kind in (1, 2):
+        assert row(kind=kind, traceState=f"{HOP};d").flags == 3
+        assert row(kind=kind, traceState=HOP).flags == 1
+
+
 @pytest.mark.parametrize("kind", [2, 5])
 def test_an_entry_span_adopts_the_path_that_came_in(row: Any, kind: int) -> None:
     """M10: an OTel SERVER or CONSUMER span with a remote parent takes path and caller from `hop`."""

@@ -1,18 +1,15 @@
 """One OTLP span, from whichever encoding, to a row."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from hopline.model import SAMPLED, WEIGHT_ONE
+from hopline.model import DEBUG, SAMPLED, WEIGHT_ONE
 from hopline.propagation.tracestate import Hop, parse_hop
 from hopline_collector.formats import mapping
 from hopline_collector.formats.decoded import FLAG_ERROR, WireAnnotation, WireLink, WireRow
 from hopline_collector.formats.mapping import CLIENT, CONSUMER, LOCAL, PRODUCER, SERVER, BadSpanError, Process
-from hopline_collector.formats.shapes import Shape, first, shape_of
-
-PATH_ATTRIBUTE: Final = "hopline.span_id"
-"""Set by our sampler for OpenTelemetry: the span's own path."""
+from hopline_collector.formats.shapes import PATH_ATTRIBUTE, Shape, first, shape_of
 
 TRACE_STATE: Final = "w3c.tracestate"
 LINK: Final = "otel.link"
@@ -23,6 +20,9 @@ _KINDS: Final = (LOCAL, LOCAL, SERVER, CLIENT, PRODUCER, CONSUMER)
 _STATUS_OK: Final = 1
 _STATUS_ERROR: Final = 2
 _FAILED: Final = SAMPLED | FLAG_ERROR
+_OUTWARD: Final = (CLIENT, PRODUCER, CONSUMER)
+_NOBODY: Final = ("", "")
+_ZEROS: Final = bytes(16)
 
 
 class Event(msgspec.Struct, gc=False):
@@ -86,40 +86,42 @@ class Scope:
         self.attrs |= mapping.said_of("otel.scope", dropped, schema_url)
         self._apart: dict[Shape, bool] = {}
 
-    def with_tags(self, tags: dict[str, str], shape: Shape) -> dict[str, str]:
-        """The tags of a span, then those of its scope and resource, which never win."""
+    def parted(self, found: dict[str, str], shape: Shape) -> tuple[dict[str, str], dict[str, str] | None]:
+        """Tags and attributes of a span, then those of its scope and resource, which never win."""
+        attrs = {key: found.pop(key) for key in shape.scan} if shape.scan else None
         apart = self._apart.get(shape)
         if apart is None:
-            apart = self._apart[shape] = self.tags.keys().isdisjoint(tags)
-        return tags | self.tags if apart else self.tags | tags
-
-    def with_attrs(self, attrs: dict[str, str] | None) -> dict[str, str] | None:
-        """The same for attributes of high entropy."""
-        return (self.attrs | attrs if self.attrs else attrs) if attrs else self.attrs or None
+            apart = self._apart[shape] = self.tags.keys().isdisjoint(found)
+        tags = found | self.tags if apart else self.tags | found
+        if not self.attrs:
+            return tags, attrs
+        return tags, self.attrs | attrs if attrs else self.attrs
 
 
 def wire_row(span: Span, scope: Scope) -> WireRow:
     """The row of a span. Raises :class:`BadSpanError` for ids that are none."""
-    if len(span.trace_id) != 16 or not any(span.trace_id):
-        raise BadSpanError("bad_trace_id", f"trace id of {len(span.trace_id)} bytes, or all zeros")
+    trace_id = span.trace_id
+    if len(trace_id) != 16 or trace_id == _ZEROS:
+        raise BadSpanError("bad_trace_id", f"trace id of {len(trace_id)} bytes, or all zeros")
     if not span.id:
         raise BadSpanError("bad_id", "the span id is not 8 bytes, or all zeros")
     kind = _KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else LOCAL
-    found = span.attributes
+    found, status, trace_state = span.attributes, span.status, span.trace_state
     shape = shape_of(found)
-    peer, peer_kind = mapping.peer(kind, found, shape)
-    path = found.pop(PATH_ATTRIBUTE, "")
-    hop, weight = _traced(span, kind) if span.trace_state else (None, WEIGHT_ONE)
-    status = span.status
+    peer, peer_kind = mapping.peer(kind, found, shape) if kind in _OUTWARD else _NOBODY
+    path = found.pop(PATH_ATTRIBUTE) if shape.path else ""
+    traced = _traced(span, kind) if trace_state else _UNTRACED
+    hop = traced.hop
     failed = status == _STATUS_ERROR or (
         status != _STATUS_OK and bool(shape.status) and mapping.http_failed(kind, found, shape)
     )
-    error_type, error_text = _error(span, shape) if failed else ("", "")
+    error_type, error_text = _error(span, shape) if failed else _NOBODY
     uid = first(found, shape.user) if shape.user else ""
-    attrs = scope.with_attrs(mapping.split(found, shape))
-    said = _said(span)
+    tags, attrs = scope.parted(found, shape)
+    if trace_state or span.links or status == _STATUS_OK or _dropped(span):
+        attrs = {**(attrs or {}), **_said(span)}
     return WireRow(
-        span.trace_id,
+        trace_id,
         path or (hop.path if hop else ""),
         span.id,
         span.parent_id,
@@ -127,34 +129,43 @@ def wire_row(span: Span, scope: Scope) -> WireRow:
         span.name,
         span.start_us,
         span.duration_us,
-        scope.with_tags(found, shape),
+        tags,
         0,
-        _FAILED if failed else SAMPLED,
+        (_FAILED if failed else SAMPLED) | traced.flags,
         uid,
         [hop.service, hop.instance, hop.zone, hop.operation] if hop else None,
         peer,
         peer_kind,
-        weight,
+        traced.weight,
         error_type,
         error_text,
         _annotations(span.events) if span.events else None,
-        {**(attrs or {}), **said} if said else attrs,
+        attrs,
         _links(span.links) if span.links else None,
         0,
     )
 
 
-def _traced(span: Span, kind: int) -> tuple[Hop | None, int]:
-    """The path facts that came in with the call, and the weight. Stale facts count for nothing."""
-    hop = None
+class _Traced(NamedTuple):
+    """What a trace state says of the call that came in."""
+
+    hop: Hop | None = None
+    """Path and caller, where the span adopts them."""
+    weight: int = WEIGHT_ONE
+    flags: int = 0
+
+
+_UNTRACED: Final = _Traced()
+
+
+def _traced(span: Span, kind: int) -> _Traced:
+    """Weight and debug hold for the whole trace, path and caller where they are not stale."""
     at = span.trace_state.find("hop=")
-    if at >= 0:
-        hop = parse_hop(span.trace_state[at + 4 :].partition(",")[0].strip())
-    if hop is not None:
-        weight = hop.weight
-        adopts = kind in (SERVER, CONSUMER) and hop.id == span.parent_id
-        return (hop if adopts else None), weight
-    return None, mapping.weight_of(span.trace_state)
+    hop = parse_hop(span.trace_state[at + 4 :].partition(",")[0].strip()) if at >= 0 else None
+    if hop is None:
+        return _Traced(weight=mapping.weight_of(span.trace_state))
+    adopts = kind in (SERVER, CONSUMER) and hop.id == span.parent_id
+    return _Traced(hop if adopts else None, hop.weight, DEBUG if hop.debug else 0)
 
 
 def _error(span: Span, shape: Shape) -> tuple[str, str]:
@@ -181,17 +192,12 @@ def _links(links: list[Link]) -> list[WireLink]:
     return [(link.trace_id, link.id, LOCAL) for link in links]
 
 
-def _said(span: Span) -> dict[str, str] | None:
+def _dropped(span: Span) -> bool:
+    return bool(span.dropped_attributes or span.dropped_events or span.dropped_links)
+
+
+def _said(span: Span) -> dict[str, str]:
     """What a span may say and seldom does: kept under names of its own."""
-    if not (
-        span.trace_state
-        or span.links
-        or span.status == _STATUS_OK
-        or span.dropped_attributes
-        or span.dropped_events
-        or span.dropped_links
-    ):
-        return None
     drops = {
         "otel.dropped_attributes_count": span.dropped_attributes,
         "otel.dropped_events_count": span.dropped_events,

@@ -26,6 +26,9 @@ SCAN_ONLY: Final = frozenset(SCAN_ONLY_KEYS) | {
 }
 """Attributes of high entropy: shown, but kept out of the tag index."""
 
+PATH_ATTRIBUTE: Final = "hopline.span_id"
+"""Set by our sampler for OpenTelemetry: the span's own path."""
+
 _USER: Final = ("user.id", "enduser.id")
 _SYSTEM: Final = ("db.system.name", "db.system")
 _DATABASE: Final = ("db.namespace", "db.name", "db.instance", "cassandra.keyspace")
@@ -62,7 +65,7 @@ class Shape:
     """The keys of one set that mean something, each group in the order in which it is asked."""
 
     __slots__ = (
-        *("database", "error", "host", "messaging", "plain", "port", "scan", "service"),
+        *("database", "error", "host", "messaging", "path", "plain", "port", "scan", "service"),
         *("statement", "status", "statuses", "system", "topic", "user"),
     )
 
@@ -78,6 +81,7 @@ class Shape:
         self.system, self.database, self.service = of(_SYSTEM), of(_DATABASE), of(_SERVICE)
         self.host, self.port, self.topic, self.statement = of(_HOST), of(_PORT), of(_TOPIC), of(_STATEMENT)
         self.messaging = of(("messaging.system",))
+        self.path = PATH_ATTRIBUTE in held
         self.plain = not (self.system or self.service or self.messaging)
         """The far end of a call is told by its address alone."""
 
