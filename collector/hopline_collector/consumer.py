@@ -8,19 +8,23 @@ keeps us as a member, and a partition that is taken from us is let go in time.
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent import futures
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from hopline_collector import plan as plans
 from hopline_collector import trial
 from hopline_collector.core import Block, Counts, Message, build_block
+from hopline_collector.inserts import Inserts, at_once
+from hopline_collector.lanes import RETRY_FIRST, Lane
 from hopline_collector.ledger import LedgerEntry
 from hopline_collector.plan import Plan, PlanError
 from hopline_collector.rule_book import NoRules, RuleKeeper
+from hopline_collector.rules import News
 from hopline_collector.source import Arrived, Assigned, PartitionKey, Position, Revoked, Source, SourceError
-from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
+from hopline_collector.store.errors import StoreAwayError, StoreBusyError, StoreError, StoreRefusedError
 from hopline_collector.store.writer import SpanWriter
 
 log = logging.getLogger(__name__)
@@ -28,9 +32,11 @@ log = logging.getLogger(__name__)
 INSERT_FAILURES: Final = 20
 """Failures of one insert, other than the store being away, after which a partition stops."""
 
-_RETRY_FIRST: Final = 0.1
 _RETRY_MOST: Final = 5.0
 _ENDS_SECONDS: Final = 2.0
+_STUMBLE_SECONDS: Final = 1.0
+_LAST_INSERT_SECONDS: Final = 3.0
+"""How long a hand-over that ends waits for the insert under way."""
 _ROW_BYTES: Final = 190.0
 """First guess of bytes per row; corrected by what blocks turn out to hold."""
 
@@ -39,7 +45,7 @@ _ROW_BYTES: Final = 190.0
 class HandOverSettings:
     """How large blocks are and how long a message may wait for one."""
 
-    block_rows: int = 50_000
+    block_rows: int = 80_000
     """Reached only when more waits than comes in a second."""
     block_seconds: float = 1.0
     block_seconds_most: float = 3.0
@@ -54,42 +60,12 @@ class _FencedError(Exception):
     """The partition is no longer ours: drop what was under way."""
 
 
-@dataclass(slots=True)
-class Lane:
-    """One partition on its way."""
-
-    key: PartitionKey
-    epoch: int
-    start: int
-    """The committed offset: where the next block begins."""
-    reached: int = 0
-    """The offset after the last message that was taken in: what comes before it came already."""
-    plan: Plan | None = None
-    block: Block | None = None
-    messages: deque[Message] = field(default_factory=deque)
-    bytes: int = 0
-    since: float = 0.0
-    """When the oldest waiting message came, on the monotonic clock."""
-    opened: bool = False
-    """The ledger was asked where to begin."""
-    log_start: int = 0
-    log_end: int = 0
-    paused: bool = False
-    away: bool = False
-    """The store or the source did not answer the last call."""
-    failures: int = 0
-    retry_at: float = 0.0
-    retry_after: float = _RETRY_FIRST
-    trouble: str = ""
-    """Why nothing moves, empty when all is well."""
-    stopped: bool = False
-
-
 class HandOver:
     """Moves what a source holds into a store, exactly once.
 
     ``clock`` gives microseconds since the epoch, ``monotonic`` seconds.
-    ``observe`` is called with every ledger entry after its commit.
+    ``observe`` is called with every ledger entry after its commit. ``inserts`` says where
+    blocks are inserted; everything else happens on the thread that calls :meth:`step`.
     """
 
     def __init__(
@@ -102,6 +78,7 @@ class HandOver:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic: Callable[[], float] = time.monotonic,
         observe: Callable[[LedgerEntry], None] = lambda _: None,
+        inserts: Inserts = at_once,
     ) -> None:
         self.source = source
         self.lanes: dict[PartitionKey, Lane] = {}
@@ -115,6 +92,7 @@ class HandOver:
         self._clock = clock
         self._monotonic = monotonic
         self._observe = observe
+        self._inserts = inserts
         self._row_bytes = _ROW_BYTES
         self._ends_at = 0.0
 
@@ -126,7 +104,19 @@ class HandOver:
                 self._look_at_ends()
             except SourceError as error:
                 log.warning("the source did not answer: %s", error)
-                stop.wait(_RETRY_FIRST)
+                stop.wait(RETRY_FIRST)
+            except Exception:
+                # The broker's library raises errors of its own making now and then, when partitions move.
+                log.exception("the hand-over stumbled")
+                stop.wait(_STUMBLE_SECONDS)
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Commit what is stored by now; what is not is stored again under its token by whoever comes next."""
+        for lane in list(self.lanes.values()):
+            if lane.storing is not None:
+                futures.wait((lane.storing,), _LAST_INSERT_SECONDS)
+                self._advance(lane)
 
     def behind_us(self) -> int | None:
         """How old the oldest message is that is not handed over: 0 when none waits, None while nothing is assigned."""
@@ -204,10 +194,10 @@ class HandOver:
         """Everything that can be done for a partition now; failures set when to try again."""
         try:
             if not lane.stopped and self._monotonic() >= lane.retry_at and self._hand_over(lane):
-                lane.away, lane.failures, lane.retry_after, lane.trouble = False, 0, _RETRY_FIRST, ""
+                lane.away, lane.failures, lane.retry_after, lane.trouble = False, 0, RETRY_FIRST, ""
         except _FencedError:
             self.lanes.pop(lane.key, None)
-        except (SourceError, StoreAwayError) as error:
+        except (SourceError, StoreAwayError, StoreBusyError) as error:
             lane.away = True
             self._retry_later(lane, error)
         except StoreRefusedError as error:
@@ -233,8 +223,7 @@ class HandOver:
             return False
         if lane.block is None:
             self._build(lane)
-        self._store(lane, lane.plan)
-        return True
+        return self._stored(lane, lane.plan)
 
     def _open(self, lane: Lane) -> None:
         """Begin where the ledger ends, or where the log begins, whichever is later."""
@@ -277,21 +266,32 @@ class HandOver:
             plan = plan.begun()
             self._commit(lane, plan)
         lane.block = build_block([m for m in lane.messages if m.offset < plan.end], plan, rules)
+        # Another partition's plan may come before this block is stored, and must know its operations.
+        self._rules.observe(News(lane.block.news.operations))
         if plan.phase == "decode":
             self._commit(lane, plan.inserting())
 
-    def _store(self, lane: Lane, plan: Plan) -> None:
+    def _stored(self, lane: Lane, plan: Plan) -> bool:
+        """Have the block inserted; False while it is under way. Commits once it is in every table."""
         block = lane.block
         assert block is not None
-        token = plan.token(self.source.name, *lane.key)
-        self._fence(lane)
-        self._writer.write(block, token)
         entry = self._entry(lane, plan, block.counts)
-        self._writer.account(entry, block, token)
+        if lane.storing is None:
+            self._fence(lane)
+            lane.storing = self._inserts(partial(self._insert, block, entry, plan.token(self.source.name, *lane.key)))
+        if not lane.storing.done():
+            return False
+        storing, lane.storing = lane.storing, None
+        storing.result()
         self._fence(lane)
         self.source.commit(lane.key, Position(plan.end, ""))
         self._finish(lane, plan)
         self._observe(entry)
+        return True
+
+    def _insert(self, block: Block, entry: LedgerEntry, token: str) -> None:
+        self._writer.write(block, token)
+        self._writer.account(entry, block, token)
 
     def _finish(self, lane: Lane, plan: Plan) -> None:
         block = lane.block

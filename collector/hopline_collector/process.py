@@ -12,9 +12,10 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from hopline_collector import dead_letters_api, receivers, retention_api, watchdog
+from hopline_collector import dead_letters_api, garbage, receivers, retention_api, watchdog
 from hopline_collector.consumer import HandOver, HandOverSettings
 from hopline_collector.housekeeping import Housekeeper
+from hopline_collector.inserts import InsertThread
 from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
 from hopline_collector.journal import Journal
 from hopline_collector.kafka_source import TOPIC_FORMATS, KafkaSettings, KafkaSource
@@ -79,6 +80,7 @@ class Collector:
         self._stop = threading.Event()
         self._migrated = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._thresholds: garbage.Thresholds | None = None
         share = None if settings.keep is None else round(settings.keep * ALL)
         self._rules = RuleBook(ClickHouseSnapshots(store), share)
         self._lines: dict[str, HandOver] = {}
@@ -95,6 +97,7 @@ class Collector:
 
     def start(self) -> None:
         """Start the threads. Never waits, and never fails because broker or store is away."""
+        self._thresholds = garbage.look_seldom()
         self._thread("migrate", self._migrate)
         self._thread("watchdog", self._watch)
         self._thread("housekeeping", self._keep_house)
@@ -111,6 +114,8 @@ class Collector:
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.0))
+        if self._thresholds is not None:
+            garbage.look_as_before(self._thresholds)
         if self._journal is not None:
             self._journal.close()
         if isinstance(self._intake, KafkaIntake):
@@ -197,9 +202,13 @@ class Collector:
                 log.warning("%s is not there: %s", name, error)
                 self._stop.wait(_RETRY_SECONDS)
                 continue
-            line = HandOver(source, writer, self._settings.hand_over, rules=self._rules, observe=self._observe)
+            inserts = InsertThread(f"hopline-{name}-insert")
+            line = HandOver(
+                source, writer, self._settings.hand_over, rules=self._rules, observe=self._observe, inserts=inserts
+            )
             self._lines[name] = line
             line.run(self._stop)
+            inserts.close()
             if source is not self._journal:
                 source.close()
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from hopline_collector.consumer import HandOver, Lane
+from hopline_collector.consumer import HandOver
+from hopline_collector.lanes import Lane
 
 log = logging.getLogger(__name__)
 
