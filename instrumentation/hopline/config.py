@@ -74,6 +74,12 @@ class Config:
     trusted_hosts: tuple[str, ...] = _setting(
         TRUSTED_HOSTS, "Hosts that baggage may leave to: loopback, private, single-label, *, names, .suffixes"
     )
+    trace_hosts: tuple[str, ...] = _setting(
+        ("*",), "Hosts that the trace's ids go to, by the same words; baggage needs both"
+    )
+    baggage_tags: tuple[str, ...] = _setting(
+        (), "Keys of baggage that each row gets as tags, besides uid and load_test, which have fields"
+    )
     baggage_bytes: int = _setting(1024, "Most bytes of baggage sent, up to 8192; the newest key is dropped")
     ignore_paths: tuple[str, ...] = _setting(IGNORED_PATHS, "Request paths without a row")
     mask: tuple[str, ...] = _setting(MASKED_KEYS, "Tags whose key holds one of these words are masked")

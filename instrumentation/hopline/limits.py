@@ -33,13 +33,25 @@ _VERDICTS: Final = 4_096
 class Limits:
     """The limits of one process."""
 
-    __slots__ = ("_counts", "_kept", "_masked", "_names", "_plain", "_row_bytes", "_scan_only", "_short", "_verdicts")
+    __slots__ = (
+        "_counts",
+        "_declared",
+        "_kept",
+        "_masked",
+        "_names",
+        "_plain",
+        "_row_bytes",
+        "_scan_only",
+        "_short",
+        "_verdicts",
+    )
 
     def __init__(self, config: Config, counts: Counts) -> None:
         self._row_bytes = config.row_bytes
         self._short = min(SHORT, config.row_bytes // MAX_TAGS - MAX_KEY)
         self._masked = tuple(_normal(word) for word in config.mask)
         self._scan_only = frozenset(config.scan_only)
+        self._declared = config.baggage_tags
         self._counts = counts
         self._verdicts: dict[str, int] = {}
         self._plain: set[str] = set()
@@ -52,6 +64,9 @@ class Limits:
         The check of the common row stands here again: a call for each row costs as much as the check.
         """
         names, plain, short = self._names, self._plain, self._short
+        if self._declared:
+            for span in spans:
+                self._declare(span)
         kept = []
         for span in spans:
             try:
@@ -68,6 +83,15 @@ class Limits:
             else:
                 kept.append(span)
         return kept
+
+    def _declare(self, span: Span) -> None:
+        """Copy the baggage that the settings name to the row's tags; what the row says itself wins."""
+        baggage = span.entry.baggage
+        if baggage is not None:
+            for key in self._declared:
+                value = baggage.get(key)
+                if value is not None:
+                    span.tags.setdefault(key, value)
 
     def _mended(self, span: Span) -> bool:
         """Whether a row of unusual types, such as a list for its name, can be brought within the limits after all."""
@@ -100,6 +124,7 @@ class Limits:
         """
         if type(span.name) is not str:
             span.name = as_text(span.name)
+        self._declare(span)
         detail = span.rare
         cut = detail.overflow if detail else 0
         span.name, n = _cut(span.name, MAX_NAME)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hopline
+from hopline import config as settings
 from hopline import tracer as tracing
 from hopline.propagation import b3, inbound, outbound, traceparent, tracestate
 from hopline.propagation.baggage import Baggage
@@ -394,6 +395,49 @@ def test_trusted_hosts(host, trusted):
     """P5: loopback, private ranges, single-label names, .local, .internal and .svc are trusted."""
     rules = ("loopback", "private", "single-label", ".local", ".internal", ".svc")
     assert outbound.is_trusted(host, rules) is trusted
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("orders.internal", {"traceparent", "tracestate", "baggage"}),
+        ("10.1.2.3:80", {"traceparent", "tracestate"}),
+        ("example.com", set()),
+        (None, {"traceparent", "tracestate", "baggage"}),
+    ],
+)
+def test_hosts_of_the_trace_are_settable(host, names):
+    """P5: to whom the ids go is a setting of its own; a host that gets none of them gets no baggage either."""
+    hosts = {"trace_hosts": (".internal", "private"), "trusted_hosts": (".internal", "example.com")}
+    with Recorder(**hosts), hopline.span("root"):
+        hopline.put("tenant", "a")
+        assert set(hopline.inject({}, host)) == names
+
+
+def test_declared_baggage_is_on_each_row():
+    """P4: keys that the settings name are copied to each row, also to those of the next hop; uid has its field."""
+    with Recorder(baggage_tags=("tenant", "plan")) as recorder:
+        with hopline.span("root") as root:
+            hopline.put("tenant", "acme")
+            hopline.put("other", "x")
+            hopline.set_uid("u-1")
+            headers = hopline.inject({})
+            with hopline.span("child", tags={"tenant": "of its own"}):
+                pass
+        hopline.server_send(hopline.server_recv("callee", headers))
+        tags = {row.name: (row.tags, row.uid) for row in recorder.spans}
+    assert tags == {
+        "root": ({"tenant": "acme"}, "u-1"),
+        "child": ({"tenant": "of its own"}, "u-1"),
+        "callee": ({"tenant": "acme"}, "u-1"),
+    }
+    assert root.recording
+
+
+@pytest.mark.parametrize(("size", "limit"), [(8_192, 8_192), (8_193, 1_024), (-1, 1_024)])
+def test_most_that_baggage_may_be(size, limit):
+    """P4: 8,192 bytes at most; a setting beyond that is refused and the default holds."""
+    assert settings.load({"baggage_bytes": size}, {})[0].baggage_bytes == limit
 
 
 def test_public_edge_refuses_inbound_context():

@@ -16,10 +16,12 @@ def headers(span: "Span", host: str | None = None) -> list[tuple[str, str]]:
     """Headers for a callee of ``span``.
 
     A client or producer row hands its own path on; any other row the next of its
-    child numbers. Baggage goes only to a trusted ``host``; ``None`` is trusted.
+    child numbers. Baggage goes only to a trusted ``host``, the ids to each that the
+    settings allow; ``None`` is trusted.
     """
     tracer = span.entry.tracer
-    if not tracer.enabled:
+    hosts = tracer.config.trace_hosts
+    if not tracer.enabled or (host is not None and "*" not in hosts and not is_trusted(host, hosts)):
         return []
     try:
         return _headers(span, host)

@@ -111,6 +111,19 @@ def test_unsampled_calls_carry_ids(backend, fetch):
     assert backend.requests[-1]["traceparent"] == f"00-{span.trace_id}-{span.id}-00"
 
 
+def test_bodies_are_never_recorded(recorder, backend):
+    """I8: what is sent and what is answered stands in no row, nor do credentials, queries and cookies."""
+    requests.post(
+        f"{backend.url.replace('//', '//me:s3cret@')}/ok?card=s3cret",
+        data="s3cret body",
+        headers={"Authorization": "Bearer s3cret", "Cookie": "id=s3cret", "X-Echo": "s3cret"},
+        timeout=5,
+    )
+    httpx.post(f"{backend.url}/ok?q=s3cret", json={"password": "s3cret"}, headers={"X-Echo": "s3cret"})
+    assert len(recorder.spans) == 4
+    assert "s3cret" not in repr(recorder.spans)
+
+
 @every_client
 def test_disabled_tracing_changes_nothing(recorder, backend, fetch):
     """I10: the kill switch: no rows and no headers."""
