@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-http bench-query bench-ui lock docs python parts
+.PHONY: help setup demo test lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-store bench-http bench-query bench-ui lock docs python parts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -45,8 +45,15 @@ bench-client: python ## what a span costs the caller, against a bare span and Op
 	@bash deploy/setup/otel.sh
 	@$(PY) tests/benchmarks/bench_client.py --instructions
 
-bench-ingest: setup ## from Kafka to stored, against a bare insert of the same blocks
+bench-ingest: setup ## from Kafka to stored, against a bare insert of the same blocks; then with fsync
 	@$(PY) tests/benchmarks/bench_ingest.py
+	@$(PY) tests/benchmarks/bench_ingest.py --fsync
+
+bench-live: setup ## freshness, memory and catching up at 20,000 spans/s through Kafka
+	@$(PY) tests/benchmarks/bench_live.py
+
+bench-store: python ## bytes per span, start on 20 M spans, reads beside a giant trace
+	@$(PY) tests/benchmarks/bench_store.py
 
 bench-http: python ## posts of other tracers (Zipkin, OTLP) to stored
 	@$(PY) tests/benchmarks/bench_http.py

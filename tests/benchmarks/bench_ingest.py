@@ -165,7 +165,7 @@ def report(scratch: Path, spans: int, settings: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spans", type=int, default=600_000)
+    parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--fsync", action="store_true")
     parser.add_argument("--block-rows", type=int, default=HandOverSettings().block_rows)
     chosen = parser.parse_args()
