@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +14,8 @@ BATCH_HEADER: Final = "hopline-batch-id"
 
 _CHUNK_SECONDS: Final = 10.0
 _BODY_SECONDS: Final = 30.0
+_MEMBERS_MOST: Final = 1_000
+"""Each member copies what follows it: an empty one is 20 bytes, and a million of them would take minutes."""
 _IN_FLIGHT_BYTES: Final = 128 * 1024 * 1024
 
 
@@ -61,7 +64,7 @@ async def read_body(request: Request, max_bytes: int, gate: Gate) -> bytes:
     except TimeoutError as error:
         raise RefusedError(408, "too_slow", "the body did not come in time") from error
     try:
-        body = inflate(raw, max_bytes) if encoding == "gzip" else raw
+        body = await run_in_threadpool(inflate, raw, max_bytes) if encoding == "gzip" else raw
         gate.enter(len(body) - len(raw))
     except RefusedError:
         gate.leave(len(raw))
@@ -92,17 +95,33 @@ async def _read(request: Request, max_bytes: int, gate: Gate) -> bytes:
 
 
 def inflate(raw: bytes, max_bytes: int) -> bytes:
-    """Gunzip, giving up as soon as the result would be larger than ``max_bytes``. Raises :class:`RefusedError`."""
+    """Gunzip every member, giving up as soon as the result would be larger than ``max_bytes``.
+
+    Raises :class:`RefusedError`. What follows the last member must be nothing (RFC 1952).
+    """
+    parts: list[bytes] = []
+    room = max_bytes
+    while raw or not parts:
+        part, raw = _inflate_member(raw, room)
+        room -= len(part)
+        if room < 0:
+            raise _too_large(max_bytes)
+        parts.append(part)
+        if len(parts) > _MEMBERS_MOST:
+            raise RefusedError(400, "bad_gzip", f"more than {_MEMBERS_MOST} members")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _inflate_member(raw: bytes, room: int) -> tuple[bytes, bytes]:
+    """At most ``room`` + 1 inflated bytes of the first member, and what follows it."""
     inflater = zlib.decompressobj(wbits=31)
     try:
-        body = inflater.decompress(raw, max_bytes + 1)
+        part = inflater.decompress(raw, room + 1)
     except zlib.error as error:
         raise RefusedError(400, "bad_gzip", str(error)) from error
-    if len(body) > max_bytes:
-        raise _too_large(max_bytes)
-    if not inflater.eof:
+    if len(part) <= room and not inflater.eof:
         raise RefusedError(400, "bad_gzip", "the stream ends too early")
-    return body
+    return part, inflater.unused_data
 
 
 def _too_large(max_bytes: int) -> RefusedError:

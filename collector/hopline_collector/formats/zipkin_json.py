@@ -6,6 +6,7 @@ reader has it.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from hopline_collector.formats.zipkin_span import NOWHERE, Endpoint, Span, batch
 TIME_MAX: Final = 2**63
 
 _KINDS: Final[dict[str | None, int]] = {None: 0} | {name.upper(): number for number, name in enumerate(KINDS) if number}
+_PADDING: Final = re.compile(rb"(?<=\})\x00+(?=[,\]])")
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, TypeError, OverflowError)
 
 
@@ -75,9 +77,9 @@ def _apart(body: bytes) -> Decoded:
     try:
         raws = _raws.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        repaired = repaired_json(body)
+        repaired = without_padding(body) or repaired_json(body)
         if repaired is None:
-            raise DecodeError("malformed", f"Malformed reading List<Span> from json: {error}") from error
+            raise malformed(body, error) from error
         return decode(repaired)
     refused: list[Refused] = []
 
@@ -91,6 +93,18 @@ def _apart(body: bytes) -> Decoded:
                 refused.append(Refused(index, reason, text[:500], b"[" + bytes(raw) + b"]"))
 
     return Decoded(batches(taken()), refused)
+
+
+def without_padding(body: bytes) -> bytes | None:
+    """The body without the zeros that zipkin-reporter leaves behind some spans; None where there are none."""
+    unpadded = _PADDING.sub(b"", body)
+    return unpadded if len(unpadded) < len(body) else None
+
+
+def malformed(body: bytes, error: Exception) -> DecodeError:
+    """The error that says what is wrong and where."""
+    place = f" (byte {len(body)})" if "truncated" in str(error) else ""
+    return DecodeError("malformed", f"Malformed reading List<Span> from json: {error}{place}")
 
 
 def _span(found: _Span) -> Span:

@@ -10,10 +10,17 @@ from typing import Final
 
 import msgspec
 
-from hopline_collector.formats.decoded import Decoded, DecodeError, Refused
+from hopline_collector.formats.decoded import Decoded, Refused
 from hopline_collector.formats.mapping import CLIENT, CONSUMER, LOCAL, PRODUCER, SERVER, BadSpanError, text_of
 from hopline_collector.formats.objects import repaired_json
-from hopline_collector.formats.zipkin_json import JsonEndpoint, endpoint, parent_number, time_or_none
+from hopline_collector.formats.zipkin_json import (
+    JsonEndpoint,
+    endpoint,
+    malformed,
+    parent_number,
+    time_or_none,
+    without_padding,
+)
 from hopline_collector.formats.zipkin_span import NOWHERE, Endpoint, Span, batches, id_number, trace_id_bytes
 
 _BEGIN: Final = {"cs": CLIENT, "sr": SERVER, "ms": PRODUCER, "mr": CONSUMER}
@@ -56,9 +63,9 @@ def decode(body: bytes) -> Decoded:
         body.decode()
         raws = _raws.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        repaired = repaired_json(body)
+        repaired = without_padding(body) or repaired_json(body)
         if repaired is None:
-            raise DecodeError("malformed", f"Malformed reading List<Span> from json: {error}") from error
+            raise malformed(body, error) from error
         return decode(repaired)
     refused: list[Refused] = []
 
