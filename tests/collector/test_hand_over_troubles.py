@@ -1,0 +1,76 @@
+"""What may go wrong around the hand-over and must not end it: surprises of a library, a store that is too busy."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hopline_collector.consumer import INSERT_FAILURES, HandOver, HandOverSettings
+from hopline_collector.journal import Journal
+from hopline_collector.source import Event
+from hopline_collector.store.errors import StoreBusyError
+from hopline_collector.store.memory import MemoryWriter
+from support.waiting import wait_until
+from support.wire_rows import NOW, wire_message, wire_row
+
+SETTINGS = HandOverSettings(block_seconds=0.0)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_a_surprise_of_the_library_does_not_end_the_hand_over(
+    journal: Journal, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C1, C9: an exception that nobody foresaw is logged with its stack, and the next round goes on."""
+    journal.append([("native", wire_message(wire_row(1)))])
+    poll = journal.poll
+    surprises: list[Exception] = [KeyError("node"), AssertionError("no coordinator")]
+
+    def poll_or_stumble(timeout: float) -> list[Event]:
+        if surprises:
+            raise surprises.pop()
+        return poll(timeout)
+
+    monkeypatch.setattr(journal, "poll", poll_or_stumble)
+    monkeypatch.setattr("hopline_collector.consumer._STUMBLE_SECONDS", 0.01)
+    line, stop = HandOver(journal, MemoryWriter(), SETTINGS, clock=lambda: NOW), threading.Event()
+    thread = threading.Thread(target=line.run, args=(stop,))
+    thread.start()
+    wait_until(lambda: line.progress == 1, 20, what="the block")
+    stop.set()
+    thread.join()
+    assert "no coordinator" in caplog.text
+
+
+class BusyWriter(MemoryWriter):
+    """A store whose read handles are all in use for as long as a partition may fail, and longer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = INSERT_FAILURES + 5
+
+    def ledger_end(self, *place: Any) -> int:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreBusyError("every read handle is in use")
+        return super().ledger_end(*place)
+
+
+def test_a_store_that_is_too_busy_stops_no_partition(journal: Journal) -> None:
+    """C2: however long; the partition waits and goes on."""
+    journal.append([("native", wire_message(wire_row(1)))])
+    writer, now = BusyWriter(), [0.0]
+    line = HandOver(journal, writer, SETTINGS, clock=lambda: NOW, monotonic=lambda: now[0])
+    for _ in range(writer.refusals + 5):
+        line.step(0.0)
+        now[0] += 10.0
+    (lane,) = line.lanes.values()
+    assert (lane.stopped, lane.trouble) == (False, "")
+    assert line.progress == 1
