@@ -116,6 +116,16 @@ def test_rules_calls_and_pins_work_on_a_cluster(cluster: ClickHouse) -> None:
     assert archive.unpin(cluster, trace_id)
 
 
+def test_broken_parts_of_every_server_are_counted(cluster: ClickHouse) -> None:
+    """R1: whichever server is asked."""
+    block = build_block([Message(0, "native", wire_message(wire_row(1)))], Plan(0, 1, NOW))
+    ClickHouseWriter(cluster).write(block, "a")
+    assert cluster.detached_parts() == 0
+    with cluster.writer() as handle:
+        handle.command("ALTER TABLE hopline_local.spans DETACH PARTITION ID '20251122'")
+    assert cluster.detached_parts() > 0
+
+
 def test_retention_reaches_every_shard(cluster: ClickHouse) -> None:
     """C7: the plan counts the parts of all shards, and dropping is told to all of them."""
     block = build_block([Message(0, "native", wire_message(wire_row(1)))], Plan(0, 1, NOW))

@@ -116,10 +116,12 @@ class ClickHouse:
 
     def detached_parts(self) -> int:
         """How many parts the engine set aside as broken; more than 0 means rows are missing."""
+        cluster = self.settings.cluster
+        parts = f"clusterAllReplicas('{cluster}', system.detached_parts)" if cluster else "system.detached_parts"
         with self.reader() as handle:
             found = handle.query(
-                # On a cluster the parts are those of the local tables beside the distributed ones.
-                "SELECT count() FROM system.detached_parts"
+                # On a cluster the parts are those of the local tables beside the distributed ones, on every server.
+                f"SELECT count() FROM {parts}"
                 " WHERE database IN ({database:String}, concat({database:String}, '_local'))",
                 parameters={"database": self.database},
             )
