@@ -13,7 +13,8 @@ from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
 
-_ATTEMPT: Final = "hopline.attempt"
+_ATTEMPT: Final = "_hopline_attempt"
+_WRITTEN: Final = "hopline.written"
 _TRANSPORTS: Final = (
     httpx.HTTPTransport, httpx.AsyncHTTPTransport, httpx.WSGITransport, httpx.ASGITransport, httpx.MockTransport,
 )  # fmt: skip
@@ -76,14 +77,23 @@ def _start(request: httpx.Request) -> Span:
     """Client row of this attempt, begun, its headers written; inside another call, that call's headers."""
     url = request.url
     span = guarded(http_client.start, request.method, str(url), url.host, url.port)
-    attempt = request.extensions.get(_ATTEMPT, 0)
+    attempt: int = getattr(request, _ATTEMPT, 0)
+    setattr(request, _ATTEMPT, attempt + 1)
     if span.recording and attempt:
         span.set_attempt(attempt)
-    request.extensions = {**request.extensions, _ATTEMPT: attempt + 1}
-    for name, value in outgoing.headers(span, url.host):
-        request.headers[name] = value
+    _write_headers(request, outgoing.headers(span, url.host))
     span.begin()
     return span
+
+
+def _write_headers(request: httpx.Request, headers: list[tuple[str, str]]) -> None:
+    """Replace what an earlier attempt wrote: a redirect's request is made from the headers of the one before it."""
+    for name, value in request.extensions.get(_WRITTEN, ()):
+        if request.headers.get(name) == value:
+            del request.headers[name]
+    for name, value in headers:
+        request.headers[name] = value
+    request.extensions = {**request.extensions, _WRITTEN: headers}
 
 
 def _answered(span: Span, response: httpx.Response) -> None:

@@ -58,6 +58,9 @@ class Backend:
         if path == "/redirect":
             start_response("302 Found", [("Location", "/ok"), ("Content-Length", "0")])
             return []
+        if path == "/elsewhere":  # the same server by another name
+            start_response("302 Found", [("Location", f"http://localhost:{self.port}/ok"), ("Content-Length", "0")])
+            return []
         if path == "/flaky" and self.failures:
             self.failures -= 1
             start_response("503 Service Unavailable", [("Content-Length", "4")])

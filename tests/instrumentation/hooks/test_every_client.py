@@ -102,6 +102,34 @@ def test_baggage_stays_with_trusted_hosts(backend, fetch, trusted, expected):
     assert span.trace_id in backend.requests[-1]["traceparent"]
 
 
+def by_httpx_following(url):
+    httpx.get(url, follow_redirects=True)
+
+
+def by_httpx_async_following(url):
+    async def get():
+        async with httpx.AsyncClient(follow_redirects=True) as client:
+            await client.get(url)
+
+    asyncio.run(get())
+
+
+@pytest.mark.parametrize(
+    "fetch", [by_requests, by_urllib3, by_urllib, by_httpx_following, by_httpx_async_following, by_aiohttp]
+)
+def test_redirect_to_a_stranger_carries_no_baggage(backend, fetch):
+    """P5, I4: a redirect's target is a call of its own, a first attempt, and gets baggage only if it is trusted."""
+    with Recorder(trusted_hosts=("127.0.0.1",)) as recorder, hopline.span("work") as span:
+        hopline.put("uid", "u-1")
+        fetch(f"{backend.url}/elsewhere")
+        clients = [(row.span_id, row.attempt) for row in recorder.spans if row.kind == "client"]
+    first, second = backend.requests
+    assert clients == [("0.1", 0), ("0.2", 0)]
+    assert (first.get("baggage"), second.get("baggage")) == ("uid=u-1", None)
+    assert all(span.trace_id in headers["traceparent"] for headers in (first, second))
+    assert first["traceparent"] != second["traceparent"]
+
+
 @every_client
 def test_unsampled_calls_carry_ids(backend, fetch):
     """I7: an unsampled trace makes no rows but hands its ids on with flag 00."""
