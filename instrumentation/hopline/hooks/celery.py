@@ -24,7 +24,6 @@ from hopline.tracer import call
 from hopline.tracer import span as local_span
 
 _RUN: Final = "_hopline_run"
-_PROPAGATED: Final = ("traceparent", "tracestate", "baggage", "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-Sampled")
 
 _REMOTE: Final = frozenset({"sqs", "gcpubsub"})
 """Brokers whose address names no host, and which are not on this machine."""
@@ -93,7 +92,7 @@ def _before_publish(headers: dict[str, Any] | None = None, exchange: str = "", r
         return
     if span.kind == "producer":
         span.peer = routing_key or exchange
-    for name in _PROPAGATED:
+    for name in outgoing.NAMES:
         headers.pop(name, None)  # a retry copies the headers of the run before it
     headers.update(outgoing.headers(span, _broker.get()))
 
@@ -122,7 +121,7 @@ def _started(task: Any = None, **_: Any) -> None:
     if request.is_eager:
         span = local_span(f"run {task.name}")
     else:
-        headers = {name: str(value) for name in _PROPAGATED if (value := request.get(name))}
+        headers = {name: str(value) for name in outgoing.NAMES if (value := request.get(name))}
         span = tracing.active().receive(f"process {task.name}", headers, "consumer")
         span.peer = (request.delivery_info or {}).get("routing_key") or ""
         span.peer_kind = "mq"

@@ -21,6 +21,9 @@ from hopline.spans import Span
 
 _SYSTEM: Final = "messaging.system"
 _AT: Final = "_hopline_at"
+_OURS: Final = frozenset(outgoing.NAMES)
+"""A message that is sent on with the headers it came with must not carry two contexts, which would count as none."""
+
 _patches = Patches()
 
 
@@ -45,7 +48,7 @@ def _send(original: Any) -> Any:
         span = guarded(_producer_row, topic)
         added = quietly(_headers, self, span)
         if added:
-            headers = [*(headers or ()), *added]
+            headers = [*(pair for pair in headers or () if pair[0] not in _OURS), *added]
         try:
             future = original(self, topic, value, key, headers, *rest, **kw)
         except BaseException as error:

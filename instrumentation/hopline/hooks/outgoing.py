@@ -1,6 +1,7 @@
 """The headers of an outgoing call, for hooks of any protocol."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from hopline import tracer as tracing
 from hopline.context import current
@@ -8,6 +9,12 @@ from hopline.hooks.guard import note
 from hopline.noop import NOOP
 from hopline.propagation import outbound
 from hopline.spans import Span
+
+NAMES: Final = (
+    "traceparent", "tracestate", "baggage", "b3",
+    "X-B3-TraceId", "X-B3-SpanId", "X-B3-Sampled", "X-B3-Flags", "X-B3-ParentSpanId",
+)  # fmt: skip
+"""All that carries a context, as we or others write it."""
 
 
 def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:

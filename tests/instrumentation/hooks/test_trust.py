@@ -148,3 +148,40 @@ def test_baggage_goes_to_trusted_kafka_brokers(install, monkeypatch, recorder, s
     assert sent.get("baggage") == expected
     assert span.trace_id.encode() in sent["traceparent"]
     hopline.uninstall("kafka_python")
+
+
+def test_a_kafka_message_sent_on_carries_one_context(install, monkeypatch, recorder):
+    """P2, I4: sending a message on with the headers it came with replaces its context and keeps the others."""
+    sent = []
+    monkeypatch.setattr(KafkaProducer, "send", lambda *arguments: sent.extend(arguments[4]) or Future())
+    install("kafka_python")
+    producer = KafkaProducer.__new__(KafkaProducer)
+    producer.config, producer._closed = {"bootstrap_servers": "10.1.2.3:9092"}, True
+    with hopline.span("work") as span:
+        producer.send("orders", b"1", headers=[("traceparent", PARENT.encode()), ("b3", b"0"), ("kind", b"x")])
+    assert [name for name, _ in sent] == ["kind", "traceparent", "tracestate"]
+    assert span.trace_id.encode() in dict(sent)["traceparent"]
+    hopline.uninstall("kafka_python")
+
+
+def test_a_grpc_call_carries_one_context(install, recorder):
+    """P2, I4: metadata that is passed on from elsewhere does not hide our context."""
+    install("grpc")
+    seen = []
+
+    def get(request, context):
+        seen.extend(context.invocation_metadata())
+        return request
+
+    handlers = {"Get": grpc.unary_unary_rpc_method_handler(get)}
+    server = grpc.server(ThreadPoolExecutor(1), [grpc.method_handlers_generic_handler("shop.Stock", handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, hopline.span("work") as span:
+        metadata = (("traceparent", PARENT), ("kind", "x"))
+        channel.unary_unary("/shop.Stock/Get")(b"", metadata=metadata, timeout=10)
+    server.stop(None).wait()
+    assert [value for name, value in seen if name == "kind"] == ["x"]
+    (parent,) = [value for name, value in seen if name == "traceparent"]
+    assert span.trace_id in parent
+    assert recorder.one(kind="server").span_id == "0.1"

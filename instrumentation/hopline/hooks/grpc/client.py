@@ -17,6 +17,7 @@ from hopline.noop import NOOP
 from hopline.spans import Span
 from hopline.tracer import call
 
+_OURS = frozenset(name.lower() for name in outgoing.NAMES)
 _FIELDS = ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")
 
 
@@ -40,9 +41,10 @@ class _Target:
             span.tag("server.address", self.address.rpartition(":")[0] or self.address)
         return span
 
-    def headers(self, span: Span) -> list[tuple[str, str]]:
-        """Metadata to add; gRPC wants its keys in lower case."""
-        return [(key.lower(), value) for key, value in outgoing.headers(span, self.address)]
+    def metadata(self, own: Any, span: Span) -> list[Any]:
+        """The call's ``own`` metadata with ours in place of any other context; gRPC wants its keys in lower case."""
+        ours = [(key.lower(), value) for key, value in outgoing.headers(span, self.address)]
+        return [*(pair for pair in own or () if not ours or pair[0] not in _OURS), *ours]
 
 
 def _ended(span: Span, code: Any, details: str | None, trailing: Any) -> None:
@@ -89,7 +91,7 @@ class ClientInterceptor(
         return under_way
 
     def _with_headers(self, details: Any, span: Span) -> _Details:
-        metadata = [*(details.metadata or ()), *self._target.headers(span)]
+        metadata = self._target.metadata(details.metadata, span)
         kept = {field: getattr(details, field, None) for field in _FIELDS}
         return _Details(**(kept | {"metadata": metadata}))
 
@@ -118,7 +120,7 @@ class _AioInterceptor:
             raise
 
     def _with_headers(self, details: grpc.aio.ClientCallDetails, span: Span) -> grpc.aio.ClientCallDetails:
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._target.headers(span))
+        metadata = grpc.aio.Metadata(*self._target.metadata(details.metadata, span))
         return details._replace(metadata=metadata)
 
     async def one_answer(self, continuation: Any, details: Any, request: Any) -> Any:
