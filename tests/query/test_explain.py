@@ -7,8 +7,8 @@ from string import Template
 import pytest
 
 from hopline.model import FIELDS
+from hopline_query.store.archived import archived_rows
 from hopline_query.store.asking import statement
-from hopline_query.store.reader import archived_rows
 
 START = 1_763_800_000_000_000
 HOUR = 3_600_000_000
@@ -88,7 +88,7 @@ def test_the_archive_is_read_by_its_key(explain, shared_engine):
         handle.command(f"INSERT INTO {shared_engine.database}.archive (trace_id, start_us) {made}")
     one = f"{20_000:032x}"
     bounds = explain(statement("trace_bounds"), trace_id=one, low=START - DAY, high=START + HOUR)
-    for found in (bounds, explain(archived_rows(), trace_id=one, limit=10)):
+    for found in (bounds, explain(archived_rows(), ids=[one], limit=10)):
         key = next(entry for entry in reversed(found) if entry["Type"] == "PrimaryKey")
         assert key["Keys"] == ["trace_id"]
         assert key["Selected Granules"] == 1 < key["Initial Granules"]

@@ -97,3 +97,71 @@ def test_the_store_tells_that_a_trace_was_closed(engine, store_rows, article):
     assert [w["code"] for w in service.trace(TRACE)["warnings"]] == ["trace_closed"]
     drop(engine, LATER)
     assert [w["code"] for w in service.trace(TRACE)["warnings"]] == ["trace_closed"]
+
+
+EVERYTHING = {"from": "2025-11-20", "to": "2025-11-26"}
+
+
+@pytest.fixture
+def after_retention(engine, store_rows, article, row):
+    """A pinned trace of a day that is gone, and five younger ones; the service over the store."""
+    young = [
+        row("0", f"{n:x}", None, "server", trace_id=f"{n:032x}", at=2 * DAY_MS + n, dur=n, service="young")
+        for n in range(1, 6)
+    ]
+    store_rows([*article, *young])
+    archive.pin(engine, TRACE)
+    before = QueryService(ClickHouseReader(engine), clock=lambda: LATER_US)
+    listed = before.search(EVERYTHING)["traces"]
+    drop(engine, NEXT_WEEK)
+    return before, listed
+
+
+def test_a_pinned_trace_is_listed_when_its_day_is_gone(after_retention):
+    """C7, Q2: as it was listed before, details included."""
+    service, listed = after_retention
+    answer = service.search(EVERYTHING)
+    assert (answer["count"], answer["traces"]) == (6, listed)
+    assert service.points(EVERYTHING)["points"][-1]["trace_id"] == TRACE
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ({"service": "B"}, True),
+        ({"service": "young"}, False),
+        ({"filter": "service=C AND kind=server"}, True),
+        ({"filter": "service=nobody"}, False),
+        ({"min_duration": "50ms"}, True),
+        ({"to": "2025-11-21"}, False),
+        ({"caller": "A", "callee": "E"}, True),
+    ],
+)
+def test_it_is_searched_as_any_other(after_retention, question, found):
+    """C7, Q2: every condition holds for it too."""
+    traces = after_retention[0].search({**EVERYTHING, **question})["traces"]
+    assert (TRACE in {trace["trace_id"] for trace in traces}) is found
+
+
+@pytest.mark.parametrize("order_by", ["newest", "oldest", "longest", "shortest", "spans"])
+def test_pages_hold_it_once(after_retention, order_by):
+    """C7, Q2: the keyset goes on behind it and before it."""
+    service, listed = after_retention
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = service.search({**EVERYTHING, "order_by": order_by, "limit": "2", "cursor": cursor})
+        seen += [trace["trace_id"] for trace in page["traces"]]
+        cursor = page["next_cursor"]
+    assert sorted(seen) == sorted(trace["trace_id"] for trace in listed)
+
+
+def test_the_map_of_a_search_is_drawn_with_it(after_retention):
+    """C7, D4: its rows come from the archive."""
+    found = after_retention[0].dependencies({**EVERYTHING, "filter": "service=B"})
+    assert {"A", "B", "C"} <= {node["name"] for node in found["nodes"]}
+
+
+def test_an_unpinned_trace_is_listed_no_more(after_retention, engine):
+    """C7: the archive is all that is left of it."""
+    archive.unpin(engine, TRACE)
+    assert after_retention[0].search(EVERYTHING)["count"] == 5

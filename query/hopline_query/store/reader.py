@@ -9,9 +9,10 @@ from hopline.model import Row
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.ids import created_us
 from hopline_query.latency import Figures
-from hopline_query.store import figures, trace_search
+from hopline_query.store import archived, figures, trace_search
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
+from hopline_query.store.memory import MemoryReader
 from hopline_query.store.port import (
     SPREAD_US,
     Cell,
@@ -42,6 +43,7 @@ class ClickHouseReader:
 
     def __init__(self, store: ClickHouse) -> None:
         self._ask = Asker(store)
+        self._pinned = archived.Pinned(self._ask)
 
     def hint(self, trace_id: str) -> Hint | None:
         """Time and size of a trace, from its summary."""
@@ -70,9 +72,8 @@ class ClickHouseReader:
 
     def _united(self, rows: list[Row], trace_id: str, limit: int) -> list[Row]:
         """The rows that retention left and those of the archive, each stored copy once."""
-        found = self._ask.rows(archived_rows(), {"trace_id": trace_id, "limit": limit})
         left = {stored_copy(row) for row in rows}
-        both = rows + [row for row in (Row(*values) for values in found) if stored_copy(row) not in left]
+        both = rows + [row for row in archived.rows_of(self._ask, [trace_id], limit) if stored_copy(row) not in left]
         return sorted(both, key=stored_order)[:limit]
 
     def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
@@ -83,6 +84,9 @@ class ClickHouseReader:
             for stored in self._ask.file("trace_rows", {"ids": list(found), "limit": limit} | bounds):
                 row = Row(*stored)
                 found[row.trace_id].append(row)
+            pinned = [trace_id for trace_id, rows in found.items() if not rows]
+            for row in archived.rows_of(self._ask, pinned, limit) if pinned else ():
+                found[row.trace_id].append(row)
         return found
 
     def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
@@ -92,11 +96,18 @@ class ClickHouseReader:
 
     def search(self, query: SearchQuery) -> tuple[list[Summary], int]:
         """One page of traces, and how many match."""
-        return trace_search.search(self._ask, query)
+        found = trace_search.search(self._ask, query)
+        pinned = self._pinned.within(query)
+        return found if pinned is None else archived.united(found, pinned.search(query), query)
 
     def details(self, summaries: Sequence[Summary], query: SearchQuery) -> dict[str, Details]:
         """What a page shows of its traces."""
-        return trace_search.details(self._ask, summaries, query)
+        found = trace_search.details(self._ask, summaries, query)
+        pinned = [summary for summary in summaries if summary.trace_id not in found]
+        if pinned:
+            rows = archived.rows_of(self._ask, [summary.trace_id for summary in pinned], archived.ROWS)
+            found |= MemoryReader(rows).details(pinned, query)
+        return found
 
     def user_days(self, uid: str, scope: Scope) -> list[tuple[int, int, int]]:
         """Traces and failed traces of a user by day."""
@@ -176,11 +187,6 @@ class ClickHouseReader:
     def stored_since(self, since_us: int) -> int:
         """Rows stored since then, by the ledger."""
         return int(self._ask.file("ingest_rate", {"since_us": since_us})[0][0])
-
-
-def archived_rows() -> str:
-    """The statement that reads the archive: the columns of every other row."""
-    return statement("trace_rows").partition("FROM ")[0] + statement("archived_rows")
 
 
 def _with_archive(summary: Hint, archive: Hint | None) -> Hint:

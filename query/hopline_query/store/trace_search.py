@@ -58,7 +58,7 @@ def search(asker: Asker, query: SearchQuery) -> tuple[list[Summary], int]:
         passed=", ".join(name for name in COLUMNS if name in words),
     )
     page = f"SELECT id, total, start_us FROM ({text}){after}{_order(query)} LIMIT {int(query.limit)}"
-    found = asker.rows(page, conditions.parameters | _bounds(query))
+    found = asker.rows(page, conditions.parameters | bounds(query))
     if not found and query.after is not None:
         # Past the last page there is no row to carry the count of all matches.
         return [], search(asker, replace(query, after=None, limit=1))[1]
@@ -76,7 +76,8 @@ def _summaries(asker: Asker, ids: list[str], starts: list[int]) -> list[Summary]
     return [found[trace_id] for trace_id in ids if trace_id in found]
 
 
-def _bounds(query: SearchQuery) -> dict[str, int]:
+def bounds(query: SearchQuery) -> dict[str, int]:
+    """The range of the query, and the wider one in which rows of its traces lie."""
     scope = query.scope
     low, high = max(0, scope.from_us - SPREAD_US), scope.to_us + SPREAD_US
     return {"low": low, "high": high, "from_us": scope.from_us, "to_us": scope.to_us}
