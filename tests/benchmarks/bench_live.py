@@ -1,9 +1,9 @@
 """`hopline up` under a steady load through Kafka: freshness, memory, CPU, and catching up after an outage.
 
 ``python bench_live.py [--rate SPANS_PER_SECOND] [--seconds N] [--outage N] [--fsync]``. Load, broker and server
-share the machine. Freshness is asked with spans of a real client, each under a uid of its own: from the end of the
-span to the first search by that uid that shows it, asked ten times a second. Then the server is stopped for
-a while, the load goes on, and the clock runs from its start until everything sent has been received.
+share the machine. Freshness is asked with spans of a real client: from the end of the span to the first
+search that shows it, one search asked five times a second. Then the server is stopped for a while, the load goes
+on, and the clock runs from its start until everything sent has been received.
 """
 
 import argparse
@@ -26,41 +26,44 @@ from hopline_collector.process import create_topics
 from hopline_deploy.broker import Broker
 
 HERE = Path(__file__).parent
-PROBE_EVERY_S, ASK_EVERY_S, GIVE_UP_S = 0.5, 0.1, 30.0
+PROBE_EVERY_S, ASK_EVERY_S, GIVE_UP_S = 0.25, 0.2, 20.0
 
 
 class Probes:
-    """Traces of a real client that are looked for until they show."""
+    """Traces of a real client that are looked for until they show, all by one search that is asked again and again."""
 
     def __init__(self, url: str) -> None:
         self.delays: list[float] = []
-        self.lost = 0
         self._url = url
-        self._asking: list[threading.Thread] = []
+        self._waiting: dict[str, float] = {}
+        self._sent_all = threading.Event()
+        self._asking = threading.Thread(target=self._ask, daemon=True)
+        self._asking.start()
 
-    def send(self, number: int) -> None:
-        """One span, and a thread that asks for it."""
-        uid = f"probe-{number}"
-        with hopline.span("probe"):
-            hopline.set_uid(uid)
-        asking = threading.Thread(target=self._ask, args=(uid, time.monotonic()), daemon=True)
-        asking.start()
-        self._asking.append(asking)
+    def send(self) -> None:
+        """One span, remembered by its trace with the time of its end."""
+        with hopline.span("probe") as span:
+            trace_id = span.trace_id
+        self._waiting[trace_id] = time.monotonic()
 
-    def finish(self) -> None:
-        """Wait for every answer."""
-        for asking in self._asking:
-            asking.join()
+    def finish(self) -> int:
+        """Wait for the last; how many never showed."""
+        self._sent_all.set()
+        self._asking.join()
+        return len(self._waiting)
 
-    def _ask(self, uid: str, ended: float) -> None:
+    def _ask(self) -> None:
+        wanted = {"service": "probe", "from": "now-2m", "limit": "500"}
+        end = float("inf")
         with httpx.Client(timeout=30.0) as client:
-            while time.monotonic() < ended + GIVE_UP_S:
-                answer = client.get(f"{self._url}/api/v1/traces", params={"uid": uid})
-                if answer.status_code == 200 and answer.json()["traces"]:
-                    self.delays.append(time.monotonic() - ended)
-                    return
+            while time.monotonic() < end and not (self._sent_all.is_set() and not self._waiting):
+                if self._sent_all.is_set():
+                    end = min(end, time.monotonic() + GIVE_UP_S)
+                answer = client.get(f"{self._url}/api/v1/traces", params=wanted)
+                shown = {trace["trace_id"] for trace in answer.raise_for_status().json()["traces"]}
+                now = time.monotonic()
+                self.delays += [now - self._waiting.pop(found) for found in shown if found in self._waiting]
                 time.sleep(ASK_EVERY_S)
-        self.lost += 1
 
 
 def load(address: str, rate: float, seconds: float) -> "subprocess.Popen[str]":
@@ -82,16 +85,16 @@ def live(server: Server, address: str, rate: float, seconds: float) -> int:
     before, began = usage(server.pid).cpu, time.monotonic()
     number = 0
     while running.poll() is None:
-        probes.send(number)
+        probes.send()
         number += 1
         sizes.append(rss_mb(server.pid))
         time.sleep(PROBE_EVERY_S)
     cores = (usage(server.pid).cpu - before) / (time.monotonic() - began)
-    probes.finish()
+    lost = probes.finish()
     delays = sorted(probes.delays)
     p50, p99 = statistics.median(delays), delays[int(len(delays) * 0.99)]
     print(f"live: {rate:.0f} spans/s for {seconds:.0f} s; load average {os.getloadavg()[0]:.1f}")
-    print(f"  end of span to search: p50 {p50:.2f} s, p99 {p99:.2f} s, most {delays[-1]:.2f} s; {probes.lost} lost")
+    print(f"  end of span to search: p50 {p50:.2f} s, p99 {p99:.2f} s, most {delays[-1]:.2f} s; {lost} lost")
     print(f"  {cores:.2f} cores, {cores / rate * 1e6:.1f} us CPU/span, searches of the probes included")
     print(f"  RSS {max(sizes):.0f} MB at most, {sizes[-1]:.0f} MB at the end")
     return sent_by(running) + number
@@ -106,6 +109,9 @@ def catch_up(server: Server, address: str, rate: float, outage: float, sent: int
     began, first = time.monotonic(), server.received()
     backlog = rate * (outage + ready)
     while (found := server.received() - first) < backlog + rate * (time.monotonic() - began) * 0.97:
+        if running.poll() is not None:
+            print("the load ended before the server had caught up")
+            break
         time.sleep(0.25)
     passed = time.monotonic() - began
     print(
@@ -120,8 +126,8 @@ def catch_up(server: Server, address: str, rate: float, outage: float, sent: int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=20_000.0)
-    parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--outage", type=float, default=15.0)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--outage", type=float, default=10.0)
     parser.add_argument("--fsync", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
