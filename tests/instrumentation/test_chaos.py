@@ -5,6 +5,7 @@ say exactly how many rows were lost.
 """
 
 import asyncio
+import gc
 import os
 import socket
 import threading
@@ -98,6 +99,7 @@ def configured() -> Iterator[object]:
     yield lambda **settings: hopline.configure(service="shop", **{"batch_ms": 1, **settings})
     hopline.shutdown(5)
     tracing.activate(before)
+    gc.collect()  # so that what a library leaves behind shows in the test that caused it
 
 
 @pytest.fixture

@@ -309,8 +309,9 @@ def places() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("scenario", "place"), places())
-def test_the_application_never_sees_it(request, install, monkeypatch, scenario, place):
+def test_the_application_never_sees_it(monkeypatch, install, request, scenario, place):
     """I10: whichever function of a hook breaks, the application gets its answer, and a counter rises."""
+    # monkeypatch comes before install, so that the hook lets go of what is patched here before that is undone.
     act, hooks = SCENARIOS[scenario]
     recorder = request.getfixturevalue("recorder")
     monkeypatch.setattr(KafkaProducer, "send", lambda *_, **__: SENT)

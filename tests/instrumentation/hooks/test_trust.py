@@ -135,7 +135,7 @@ def test_baggage_goes_to_trusted_celery_brokers(install, trusted, expected):
         ("10.1.2.3:9092,kafka.example.com:9092", None),
     ],
 )
-def test_baggage_goes_to_trusted_kafka_brokers(install, monkeypatch, recorder, servers, expected):
+def test_baggage_goes_to_trusted_kafka_brokers(monkeypatch, install, recorder, servers, expected):
     """P5: the same for Kafka: every broker that the producer was told of must be trusted."""
     sent = {}
     monkeypatch.setattr(KafkaProducer, "send", lambda *arguments: sent.update(arguments[4]) or Future())
@@ -147,10 +147,9 @@ def test_baggage_goes_to_trusted_kafka_brokers(install, monkeypatch, recorder, s
         producer.send("orders", b"1")
     assert sent.get("baggage") == expected
     assert span.trace_id.encode() in sent["traceparent"]
-    hopline.uninstall("kafka_python")
 
 
-def test_a_kafka_message_sent_on_carries_one_context(install, monkeypatch, recorder):
+def test_a_kafka_message_sent_on_carries_one_context(monkeypatch, install, recorder):
     """P2, I4: sending a message on with the headers it came with replaces its context and keeps the others."""
     sent = []
     monkeypatch.setattr(KafkaProducer, "send", lambda *arguments: sent.extend(arguments[4]) or Future())
@@ -161,7 +160,6 @@ def test_a_kafka_message_sent_on_carries_one_context(install, monkeypatch, recor
         producer.send("orders", b"1", headers=[("traceparent", PARENT.encode()), ("b3", b"0"), ("kind", b"x")])
     assert [name for name, _ in sent] == ["kind", "traceparent", "tracestate"]
     assert span.trace_id.encode() in dict(sent)["traceparent"]
-    hopline.uninstall("kafka_python")
 
 
 def test_a_grpc_call_carries_one_context(install, recorder):
