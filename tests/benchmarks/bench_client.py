@@ -1,6 +1,6 @@
 """What tracing costs the caller, as ratios to the barest span that Python can make.
 
-    python tests/benchmarks/bench_client.py [--rounds N] [--json] [--instructions]
+    python tests/benchmarks/bench_client.py [--rounds N] [--json] [--instructions] [--page FILE]
 
 Each round asks every case in shuffled order, and the table shows medians over the
 rounds; OpenTelemetry answers from a process of its own. `bare` is the minimal span: a
@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import thread_time_ns
-from typing import Any
 
 import msgspec
 
@@ -37,8 +36,11 @@ from hopline.transports.memory import MemoryTransport
 sys.path.insert(0, str(Path(__file__).parent))
 
 import client_instructions
+import client_kafka
 import client_otel
 import client_process
+import client_report
+import client_tails
 import client_versus
 from client_bare import (
     BareSpan,
@@ -197,12 +199,18 @@ class Encoding:
             self.encoder.encode(self.tuples)
         return thread_time_ns() - begin
 
-    def full(self) -> int:
+    def packed(self) -> int:
+        """Packing and encoding."""
         begin = thread_time_ns()
         for _ in range(5):
-            for span in self.spans:
-                span.path = ""
-            wire.encode({}, wire.pack_all(self.limits.apply_all(self.spans)))
+            wire.encode({}, wire.pack_all(self.spans))
+        return thread_time_ns() - begin
+
+    def checked(self) -> int:
+        """The check of the limits, for rows whose names and keys are known."""
+        begin = thread_time_ns()
+        for _ in range(5):
+            self.limits.apply_all(self.spans)
         return thread_time_ns() - begin
 
     def sizes(self) -> tuple[float, float]:
@@ -229,12 +237,18 @@ def measure(rounds: int) -> tuple[dict[str, float], Encoding]:
         "root": on.roots,
         "plain call": plain_calls,
         "bare encode": encoding.ready,
-        "encode": encoding.full,
+        "encode": encoding.packed,
+        "limits": encoding.checked,
     }
-    beside = client_versus.OurSide(CHILDREN)
-    cases |= beside.cases()
     with contextlib.ExitStack() as stack:
+        endpoint = ""
+        if client_kafka.available():
+            ship = stack.enter_context(client_kafka.Shipping(CHILDREN))
+            endpoint = ship.endpoint
+            cases |= {"ship": ship.whole, "ship ready": ship.ready}
+        beside = client_versus.OurSide(CHILDREN, endpoint)
         stack.callback(beside.close)
+        cases |= beside.cases()
         if client_otel.available():
             cases |= client_versus.theirs(stack.enter_context(client_otel.Peer(CHILDREN)))
         samples = interleaved(cases, rounds)
@@ -253,66 +267,34 @@ def interleaved(cases: dict[str, Callable[[], int]], rounds: int) -> dict[str, l
     return samples
 
 
-GOALS = [
-    ("sampled child + 2 tags", "child", "bare child", 1.5),
-    ("unsampled child + 2 tags", "child off", "bare child off", 1.25),
-    ("decorated no-op, sampled", "decorated", "bare decorated", 1.2),
-    ("decorated no-op, unsampled", "decorated off", "bare decorated off", 1.3),
-    ("root with id and sampling decision", "root", "bare root", 1.5),
-]
-
-
 def main() -> int:
     """Print the table; exit 1 when the sampled child costs more than twice the bare one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--instructions", action="store_true", help="also count them under callgrind (20 s)")
+    parser.add_argument("--page", type=Path, help="write the figures as a page of the documentation")
     options = parser.parse_args()
     found, encoding = measure(options.rounds)
     for name in found:
         if "decorated" in name:
             found[name] -= found["plain call"]
     raw, compressed = encoding.sizes()
-    ratios = {label: found[ours] / found[bare] for label, ours, bare, _ in GOALS}
     answer = {
         "ns": found,
-        "ratios": ratios,
-        "of_otel": client_versus.ratios(found),
         "bytes_raw": raw,
         "bytes_lz4": compressed,
         "memory_per_row": client_process.memory_per_row(Ours(1.0).tracer),
         "middleware_us": client_process.middleware(Ours(1.0).tracer),
         "shipping": client_process.shipping(),
-        "tails": client_process.tails(),
+        "tails": client_tails.figures(),
         "instructions": client_instructions.figures() if options.instructions else {},
     }
-    print(json.dumps(answer, indent=1) if options.json else table(answer))
-    return 0 if ratios["sampled child + 2 tags"] <= LIMIT else 1
-
-
-def table(answer: dict[str, Any]) -> str:
-    """The figures for people."""
-    found, shipped, tails = answer["ns"], answer["shipping"], answer["tails"]
-    lines = [f"{'what':38}{'ours ns':>9}{'bare ns':>9}{'ratio':>7}{'goal':>7}"]
-    lines += [
-        f"{label:38}{found[ours]:9.0f}{found[bare]:9.0f}{answer['ratios'][label]:7.2f}{goal:7.2f}"
-        for label, ours, bare, goal in GOALS
-    ]
-    lines += client_versus.lines(answer)
-    lines += [
-        f"{'limits, packing and encoding of a row':38}{found['encode']:9.0f}{found['bare encode']:9.0f}",
-        f"bytes per row: {answer['bytes_raw']:.0f} raw, {answer['bytes_lz4']:.0f} lz4 (goals 100, 30)",
-        f"memory per buffered row: {answer['memory_per_row']:.0f} B (goal 460)",
-        "ASGI middleware adds, us: " + ", ".join(f"{k} {v:.1f}" for k, v in answer["middleware_us"].items()),
-        f"all but the network: {shipped['ns_per_row']:.0f} ns CPU per row, {shipped['queue_full']} dropped",
-        f"share of a core at {shipped['rows_per_s']:,.0f} rows/s: {shipped['share_of_core']:.1%} (goal 15 %)",
-    ]
-    lines += [
-        f"request {name}: p50 {t['p50_us']:.0f} us, p99 {t['p99_us']:.0f} us, {t['over_2ms']:.2%} over 2 ms"
-        for name, t in tails.items()
-    ]
-    return "\n".join(lines + client_instructions.lines(answer["instructions"]))
+    sections = client_report.sections(answer)
+    print(json.dumps(answer, indent=1) if options.json else client_report.text(sections))
+    if options.page:
+        options.page.write_text(client_report.page(sections, options.rounds))
+    return 0 if found["child"] <= LIMIT * found["bare child"] else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ kafka-python is touched by the sender thread only: its ``send`` costs the caller
 survive a fork. Its own buffer has no bound, so bytes in flight are counted here.
 """
 
+import contextlib
 import importlib.util
 import logging
 import threading
@@ -81,7 +82,10 @@ class KafkaTransport:
     def flush(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds until nothing is in flight."""
         deadline = monotonic() + timeout
-        while self._in_flight and monotonic() < deadline:
+        if self._in_flight and self._producer is not None and not self._broken:
+            with contextlib.suppress(KafkaError, OSError):
+                self._producer.flush(timeout=timeout)  # or it would wait for its batch to fill
+        while self._in_flight and monotonic() < deadline:  # the last acknowledgements are being counted
             sleep(_POLL_S)
         return not self._in_flight
 
