@@ -102,6 +102,30 @@ def test_otlp(export):
     assert span["kind"] == 2
 
 
+def test_otlp_goes_back_to_its_structure(row):
+    """Q5: what the collector keeps of OTLP in tags and attrs is exported where it came from."""
+    said = '{"attributes":{"reason":"batch"},"trace_state":"a=1"}'
+    one = row(
+        *("0", "a", None, "consumer"),
+        tags={"otel.scope.name": "lib", "k": "v"},
+        attrs={"otel.scope.version": "1.2", "otel.status_code": "OK", "w3c.tracestate": "o=1", "otel.link.0": said},
+        links=[("b" * 32, "c" * 16, "producer"), ("d" * 32, "e" * 16, "local")],
+    )
+    cut = replace(one, id="f" * 16, attrs={"otel.link.0": said[:20]})
+    (resource,) = json.loads(FORMATS["otlp"][0](build_tree([one, cut], now_us=NOW)))["resourceSpans"]
+    scope, other = resource["scopeSpans"]
+    assert scope["scope"] == {"name": "lib", "version": "1.2"}
+    assert other["scope"] == {"name": "lib"}
+    (span,) = scope["spans"]
+    assert (span["traceState"], span["status"]) == ("o=1", {"code": 1})
+    assert [a["key"] for a in span["attributes"]] == ["hopline.span_id", "k"]
+    first, second = span["links"]
+    assert first["traceState"] == "a=1"
+    assert {a["key"]: a["value"]["stringValue"] for a in first["attributes"]} == {"kind": "producer", "reason": "batch"}
+    assert [a["key"] for a in second["attributes"]] == ["kind"]
+    assert "traceState" not in other["spans"][0]["links"][0]
+
+
 def test_chrome(export):
     """Q5: complete events in microseconds, a process per service."""
     events = json.loads(export("chrome")[0])["traceEvents"]
