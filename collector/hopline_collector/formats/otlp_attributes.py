@@ -39,7 +39,7 @@ class _Key:
 
 
 class _Known(dict[bytes, tuple[str, str]]):
-    """Encoded attribute -> (key, text). A dictionary that calls us for what it does not hold. About 20 MB at most."""
+    """Encoded attribute -> (key, text). A dictionary that calls us for what it does not hold. About 30 MB at most."""
 
     def __missing__(self, raw: bytes) -> tuple[str, str]:
         """The attribute taken apart. Raises ProtobufError for what is none."""
