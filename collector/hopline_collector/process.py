@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from hopline_collector import dead_letters_api, garbage, receivers, retention_api, watchdog
+from hopline_collector import dead_letters_api, receivers, retention_api, watchdog
 from hopline_collector.consumer import HandOver, HandOverSettings
 from hopline_collector.housekeeping import Housekeeper
 from hopline_collector.inserts import InsertThread
@@ -80,7 +80,6 @@ class Collector:
         self._stop = threading.Event()
         self._migrated = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._thresholds: garbage.Thresholds | None = None
         share = None if settings.keep is None else round(settings.keep * ALL)
         self._rules = RuleBook(ClickHouseSnapshots(store), share)
         self._lines: dict[str, HandOver] = {}
@@ -97,7 +96,6 @@ class Collector:
 
     def start(self) -> None:
         """Start the threads. Never waits, and never fails because broker or store is away."""
-        self._thresholds = garbage.look_seldom()
         self._thread("migrate", self._migrate)
         self._thread("watchdog", self._watch)
         self._thread("housekeeping", self._keep_house)
@@ -114,8 +112,6 @@ class Collector:
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0.0))
-        if self._thresholds is not None:
-            garbage.look_as_before(self._thresholds)
         if self._journal is not None:
             self._journal.close()
         if isinstance(self._intake, KafkaIntake):

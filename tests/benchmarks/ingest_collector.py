@@ -6,6 +6,7 @@ when the first messages have come, waits for ``go``, and writes ``done`` when ``
 
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -24,24 +25,24 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
 
 class Phases:
-    """Seconds of CPU of the calling thread, by phase; what a phase calls is its own phase's."""
+    """Seconds of CPU by phase, of whichever thread calls it; what a phase calls is its own phase's."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
-        self._inner = 0.0
+        self._thread = threading.local()
 
     def timed(self, phase: str, work: Callable[..., Any]) -> Callable[..., Any]:
         """``work``, with its time counted under ``phase``."""
 
         def measured(*arguments: Any, **named: Any) -> Any:
-            outer, self._inner = self._inner, 0.0
+            outer, self._thread.inner = getattr(self._thread, "inner", 0.0), 0.0
             begin = time.thread_time()
             try:
                 return work(*arguments, **named)
             finally:
                 spent = time.thread_time() - begin
-                self.seconds[phase] += spent - self._inner
-                self._inner = outer + spent
+                self.seconds[phase] += spent - self._thread.inner
+                self._thread.inner = outer + spent
 
         return measured
 

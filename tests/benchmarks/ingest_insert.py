@@ -15,7 +15,7 @@ from typing import Any
 from ingest_collector import Phases, blocks_of
 from ingest_messages import messages
 
-from hopline_collector import consumer, garbage
+from hopline_collector import consumer
 from hopline_collector.core import INGEST_COLUMNS
 from hopline_collector.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
@@ -33,7 +33,6 @@ class BareWriter(ClickHouseWriter):
 
 def insert(kind: str, store: ClickHouse, blocks: list[tuple[int, int, int]], spans: int, now: int) -> None:
     """Insert; what it took to build the blocks is told apart."""
-    garbage.look_seldom()
     migrate(store)
     with store.writer() as handle:
         handle.command("CREATE TABLE hopline.bare AS hopline.spans")

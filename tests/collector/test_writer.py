@@ -1,5 +1,6 @@
 """The promise of `SpanWriter`, on the twin in memory and on ClickHouse, embedded and over HTTP."""
 
+import gc
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -196,3 +197,22 @@ def test_names_that_are_no_identifiers_never_reach_sql(name: str) -> None:
     settings: dict[str, Any] = {"database": name} if name else {"database": "ok", "cluster": "-"}
     with pytest.raises(ValueError, match="identifier"):
         migrations(StoreSettings(path="/x", **settings))
+
+
+def test_a_block_leaves_memory_with_its_insert(engine: ClickHouse) -> None:
+    """C2: nothing of the client library holds on to it until Python looks for cycles."""
+    block, writer = block_of(wire_message(wire_row(1))), ClickHouseWriter(engine)
+    gc.collect()
+    gc.disable()
+    try:
+        writer.write(block, "t1")
+        left = [found for found in gc.get_objects() if found is not block.columns and _holds(found, block)]
+    finally:
+        gc.enable()
+    assert left == []
+
+
+def _holds(found: object, block: Block) -> bool:
+    """Whether a container, or an object by its attributes, refers to a column of the block."""
+    values = found.values() if isinstance(found, dict) else found if isinstance(found, list | tuple) else ()
+    return any(value is block.columns["trace_id"] for value in values)

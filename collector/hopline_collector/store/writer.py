@@ -123,7 +123,11 @@ class ClickHouseWriter:
                 context.data = columns
                 # One block of the native format, not one per 2 MB: parsed faster, and never cut differently.
                 context.block_row_count = len(columns[0])
-                handle.data_insert(context)
+                try:
+                    handle.data_insert(context)
+                finally:
+                    # It refers to itself, and would keep the block in memory until Python looks for cycles.
+                    vars(context).clear()
         except StoreError:
             raise
         except Exception as error:
