@@ -24,7 +24,9 @@ TOPIC: Final = "hopline.batches"
 REMEMBERED: Final = 200_000
 """Most ids that are remembered, about 60 MB; with more in an hour the oldest are forgotten."""
 
-_READ_SECONDS: Final = 5.0
+_WAIT_SECONDS: Final = 1.0
+"""How long a post waits for the first reading; with the broker away posts must not hold all threads."""
+_CLOSE_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 _CALL_MS: Final = 5_000
 
@@ -59,7 +61,7 @@ class BatchLog:
         when that takes too long.
         """
         self._follow()
-        if not self._caught_up.wait(_READ_SECONDS):
+        if not self._caught_up.wait(_WAIT_SECONDS):
             raise BatchesUnknownError("the batch ids of the last hour are still being read")
         with self._lock:
             found = self._known.get(batch_id)
@@ -77,7 +79,7 @@ class BatchLog:
         """Stop following."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(_READ_SECONDS)
+            self._thread.join(_CLOSE_SECONDS)
 
     def _follow(self) -> None:
         with self._lock:
