@@ -38,12 +38,13 @@ fuzz-properties: setup ## every property test with many random examples
 	@$(PYTEST) tests/instrumentation -m hypothesis --hypothesis-profile=fuzz --timeout=3600
 	@$(PYTEST) tests --ignore=tests/instrumentation -m hypothesis --hypothesis-profile=fuzz --timeout=3600
 
-soak: setup ## five minutes of load: memory stays flat, every span is accounted for
-	@$(PY) tests/benchmarks/soak.py
+soak: setup ## five minutes of 20,000 spans/s: memory stays flat, every span is accounted for
+	@$(PY) tests/benchmarks/soak.py --rate 20000 --kafka
 
-bench-client: python ## what a span costs the caller, against a bare span and OpenTelemetry
+bench-client: python ## what a span costs the caller, against a bare span and OpenTelemetry; writes docs/cost.md
 	@bash deploy/setup/otel.sh
-	@$(PY) tests/benchmarks/bench_client.py --instructions
+	@bash deploy/setup/kafka.sh
+	@$(PY) tests/benchmarks/bench_client.py --instructions --page docs/cost.md
 
 bench-ingest: setup ## from Kafka to stored, against a bare insert of the same blocks; then with fsync
 	@$(PY) tests/benchmarks/bench_ingest.py
