@@ -27,6 +27,8 @@ from hopline_deploy.broker import Broker
 
 HERE = Path(__file__).parent
 PROBE_EVERY_S, ASK_EVERY_S, GIVE_UP_S = 0.25, 0.2, 20.0
+FRESH_S = 2.5
+"""How far behind a server is that is not behind: what a block is gathered and inserted in."""
 
 
 class Probes:
@@ -108,15 +110,13 @@ def catch_up(server: Server, address: str, rate: float, outage: float, sent: int
     ready = server.start()
     began, first = time.monotonic(), server.received()
     backlog = rate * (outage + ready)
-    while (found := server.received() - first) < backlog + rate * (time.monotonic() - began) * 0.97:
+    while (found := server.received() - first) < backlog + rate * (time.monotonic() - began - FRESH_S):
         if running.poll() is not None:
             print("the load ended before the server had caught up")
             break
         time.sleep(0.25)
     passed = time.monotonic() - began
-    print(
-        f"catching up after {outage:.0f} s: {found} spans in {passed:.1f} s = {found / passed:.0f} spans/s under load"
-    )
+    print(f"catching up after {outage:.0f} s: {found} spans in {passed:.1f} s = {found / passed:.0f} spans/s, load on")
     wanted = sent + sent_by(running)
     while server.received() < wanted and time.monotonic() < began + 120:
         time.sleep(0.5)
