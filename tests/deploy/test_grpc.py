@@ -1,6 +1,8 @@
 """OTLP over gRPC as a part of the running command."""
 
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +14,10 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from typer.testing import CliRunner
 
 from hopline_collector import receivers_grpc
 from hopline_collector.bodies import RefusedError
 from hopline_deploy.access import create, load, writers_only
-from hopline_deploy.commands import app
 from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.certificate import make_certificate
@@ -66,10 +66,11 @@ def test_only_writers_are_let_in(tmp_path: Path) -> None:
         admit(f"Bearer {made[scope][0]}")
 
 
-def test_without_the_extra_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_one_line_says_so(tmp_path: Path) -> None:
     """C4: the setting without grpcio ends with 2 and says what to install."""
-    monkeypatch.setattr(receivers_grpc, "available", lambda: False)
+    without = "import sys; sys.modules['grpc'] = None; from hopline_deploy.cli import main; main()"
     flags = ["--port", "0", "--otlp-port", "0", "--otlp-grpc-port", "4317", "--data", str(tmp_path)]
-    answer = CliRunner().invoke(app, ["collector", *flags])
-    assert answer.exit_code == 2
-    assert answer.stderr.strip().splitlines()[-1].endswith("pip install 'hopline[grpc]'")
+    command = [sys.executable, "-c", without, "collector", *flags]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [f"hopline: {receivers_grpc.MISSING}"]
