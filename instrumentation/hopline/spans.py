@@ -256,7 +256,7 @@ class Span:
     @property
     def trace_id(self) -> str:
         """32 hex digits."""
-        return self.entry.trace_hex
+        return self.entry.trace_bytes.hex()
 
     @property
     def id(self) -> str:

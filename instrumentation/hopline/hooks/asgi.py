@@ -185,7 +185,7 @@ class _Request:
 def operation(scope: Scope) -> str:
     """``METHOD /route/{template}`` as far as it is known by now, or the method alone."""
     try:
-        route = template(scope)
+        route = template(scope) if "route" in scope else ""
     except Exception as error:  # a router with routes of another kind
         guard.note(error)
         route = ""
