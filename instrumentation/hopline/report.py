@@ -9,6 +9,7 @@ Between the counters holds, once nothing is in motion:
 """
 
 import atexit
+import encodings.idna  # noqa: F401 - see below
 import logging
 import os
 import socket
@@ -27,6 +28,9 @@ from hopline.model import PROCESS_FIELDS
 from hopline.noop import NOOP
 from hopline.spans import Span
 from hopline.transports.base import Batch, Report, Transport
+
+# Connecting encodes the host's name by the codec idna, over HTTP and to Kafka. If the sender thread were the first to
+# import it, a process forked meanwhile would inherit half a module and lose all its rows: so it is imported here.
 
 SLICE: Final = 1_000
 """Most spans handed to the transport at once."""

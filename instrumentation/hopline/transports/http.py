@@ -1,6 +1,5 @@
 """Rows to a collector over HTTP, with the standard library alone (docs/wire.md)."""
 
-import encodings.idna  # noqa: F401 - see below
 import gzip
 import json
 from collections.abc import Callable
@@ -14,9 +13,6 @@ from hopline.counts import Counts
 from hopline.errors import BatchRefused, TransportUnavailable
 from hopline.rows import to_json
 from hopline.transports.base import Batch
-
-# Connecting encodes the host's name by the codec idna. If the sender thread were the first to import it, a process
-# forked meanwhile would inherit half a module and lose all its rows: so it is imported here.
 
 PATH: Final = "/api/v1/spans"
 TIMEOUT_S: Final = 10.0
