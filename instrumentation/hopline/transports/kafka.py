@@ -208,7 +208,7 @@ def producer_options(config: Config) -> dict[str, Any]:
         "compression_type": _compression(config.compression),
         "max_block_ms": 1_000,
         "api_version": (4, 3),
-        "delivery_timeout_ms": 30_000,
+        "delivery_timeout_ms": 600_000,  # an outage of minutes is bridged; bytes in flight are what bounds it
         "request_timeout_ms": 10_000,
         "reconnect_backoff_max_ms": 1_000,
         "metrics_enabled": False,
