@@ -11,13 +11,16 @@ Never a label per service or trace.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector as MetricSource
 
-from hopline_collector.ledger import LedgerEntry
+from hopline_collector.handover.ages import Age
+from hopline_collector.handover.ledger import LedgerEntry
 
 ACCOUNTS: Final = ("received", "stored", "dead", "sampled_out", "duplicate", "rejected")
+
+DATA_AGE: Final = "How far the stored data is behind: what a collector has not handed over, else the newest row's age."
 
 
 class Metrics:
@@ -34,6 +37,7 @@ class Metrics:
         self._requests = Counter(
             "hopline_http_requests", "Posts of spans.", ["format", "status"], registry=self.registry
         )
+        self._flaws = Gauge("hopline_ledger_flaws", "Flaws of the ledger, by kind.", ["kind"], registry=self.registry)
         self._block_rows = Histogram(
             "hopline_block_rows",
             "Rows per block.",
@@ -57,6 +61,11 @@ class Metrics:
         self._bytes.labels(entry.source).inc(counts.bytes)
         self._block_rows.observe(counts.stored)
 
+    def flaws(self, kinds: Mapping[str, int]) -> None:
+        """Show how many flaws of each kind the ledger has."""
+        for kind, number in kinds.items():
+            self._flaws.labels(kind).set(number)
+
     def request(self, form: str, status: int) -> None:
         """Count one answered post."""
         self._requests.labels(form, str(status)).inc()
@@ -70,23 +79,32 @@ class Gauges(MetricSource):
         lag: Callable[[], Mapping[tuple[str, str, int], int]],
         ledger: Callable[[], Mapping[str, int]],
         detached: Callable[[], int | None],
+        ages: Callable[[], Iterable[tuple[str, Age]]] = tuple,
+        *,
+        behind_us: Callable[[], int | None] = lambda: None,
+        journal_bytes: Callable[[], tuple[int, int]] | None = None,
     ) -> None:
         self._lag = lag
         self._ledger = ledger
         self._detached = detached
+        self._ages = ages
+        self._behind_us = behind_us
+        self._journal_bytes = journal_bytes
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is asked of the store for a description."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Lag by partition, parts set aside, and ledger sums by account with the identity."""
+        """Lag by partition, what waits, parts set aside, and ledger sums by account with the identity."""
         lag = GaugeMetricFamily(
             "hopline_lag_messages", "Messages not handed over yet.", labels=["source", "topic", "partition"]
         )
         for (source, topic, partition), behind in self._lag().items():
             lag.add_metric([source, topic, str(partition)], behind)
         yield lag
+        yield self._steps()
+        yield from self._waiting()
         detached = self._detached()
         if detached is not None:
             yield GaugeMetricFamily(
@@ -103,3 +121,23 @@ class Gauges(MetricSource):
         yield GaugeMetricFamily(
             "hopline_ledger_imbalance", "Received minus everything accounted for: 0.", value=difference
         )
+
+    def _waiting(self) -> Iterator[Metric]:
+        """Nothing while nothing is read; the journal's part only where there is one."""
+        behind = self._behind_us()
+        if behind is not None:
+            yield GaugeMetricFamily("hopline_data_age_seconds", DATA_AGE, behind / 1e6)
+        if self._journal_bytes is not None:
+            waiting, most = self._journal_bytes()
+            yield GaugeMetricFamily("hopline_journal_bytes", "Bytes in the journal, not handed over yet.", waiting)
+            yield GaugeMetricFamily("hopline_journal_limit_bytes", "Bytes that the journal may hold.", most)
+
+    def _steps(self) -> Metric:
+        family = GaugeMetricFamily(
+            "hopline_handover_step_age_seconds",
+            "Seconds since a step of a partition was done; of plan, insert and commit 0 while nothing waits for them.",
+            labels=["source", "partition", "step"],
+        )
+        for source, age in self._ages():
+            family.add_metric([source, f"{age.topic}/{age.partition}", age.step], age.seconds)
+        return family

@@ -3,39 +3,51 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, generate_latest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from hopline_collector import dead_letters_api, receivers, retention_api, watchdog
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.housekeeping import Housekeeper
-from hopline_collector.inserts import InsertThread
-from hopline_collector.intake import Intake, JournalIntake, KafkaIntake
-from hopline_collector.journal import Journal
-from hopline_collector.kafka_source import TOPIC_FORMATS, KafkaSettings, KafkaSource
-from hopline_collector.ledger import LedgerEntry
-from hopline_collector.metrics import ACCOUNTS, Gauges, Metrics
-from hopline_collector.receivers_grpc import GrpcSettings, OtlpGrpcServer
-from hopline_collector.rule_book import RuleBook
-from hopline_collector.rules import ALL
-from hopline_collector.source import Source
+from hopline_collector import health
+from hopline_collector.audit import AUDIT_FILE, Audit
+from hopline_collector.chores import announced, books
+from hopline_collector.chores.announced import Notice
+from hopline_collector.chores.backup import Backups
+from hopline_collector.chores.housekeeping import Chore, Housekeeper
+from hopline_collector.chores.retention import RetentionSettings
+from hopline_collector.chores.thinning import ThinningSettings
+from hopline_collector.door import backups_api, dead_letters_api, erasures_api, ledger_api, receivers, retention_api
+from hopline_collector.door.intake import Intake, JournalIntake, KafkaIntake
+from hopline_collector.door.otlp_grpc import GrpcSettings, OtlpGrpcServer
+from hopline_collector.door.own_services import OwnServicesIntake
+from hopline_collector.erasure.jobs import Erasures
+from hopline_collector.handover import ages, watchdog
+from hopline_collector.handover.ages import Age
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.inserts import InsertThread
+from hopline_collector.handover.ledger import LedgerEntry
+from hopline_collector.metrics import Gauges, Metrics
+from hopline_collector.rules.rule_book import RuleBook
+from hopline_collector.rules.rules import ALL
+from hopline_collector.sources import topics
+from hopline_collector.sources.journal import Journal
+from hopline_collector.sources.source import Source
+from hopline_collector.sources.topics import TOPIC_FORMATS
+from hopline_collector.store import checks
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreError
-from hopline_collector.store.migrate import migrate
-from hopline_collector.store.retention import RetentionSettings
+from hopline_collector.store.migrate import check_version, migrate
 from hopline_collector.store.snapshots import ClickHouseSnapshots
-from hopline_collector.store.thinning import ThinningSettings
 from hopline_collector.store.writer import ClickHouseWriter
 
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
+_BOOKS_US: Final = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,8 @@ class CollectorSettings:
     """Topic -> format."""
     partitions: int = 2
     """Of topics that have to be created."""
+    replicas: int = 0
+    """Of those; 0 = as many as there are brokers, three at most."""
     fsync: bool = False
     require_kafka: bool = False
     """Not ready while the broker is away."""
@@ -65,20 +79,33 @@ class CollectorSettings:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     thinning: ThinningSettings = field(default_factory=ThinningSettings)
     hand_over: HandOverSettings = field(default_factory=HandOverSettings)
+    data: Path = Path("hopline-data")
+    """Folder of what this process keeps for itself: erasures under way, the audit log."""
 
 
 class Collector:
-    """Receives, hands over and tells how it is. The store belongs to the caller."""
+    """Receives, hands over and tells how it is. The store belongs to the caller.
+
+    ``beside`` says what else of the process is unwell; it must not wait.
+    """
 
     def __init__(
-        self, store: ClickHouse, settings: CollectorSettings, registry: CollectorRegistry | None = None
+        self,
+        store: ClickHouse,
+        settings: CollectorSettings,
+        registry: CollectorRegistry | None = None,
+        chores: Sequence[Chore] = (),
+        beside: health.Check = dict,
     ) -> None:
         self.metrics = Metrics(registry)
-        self.metrics.registry.register(Gauges(self._lag, self._ledger_sums, self._detached_parts))
         self._store = store
         self._settings = settings
+        self._chores = chores
+        self._beside = beside
         self._stop = threading.Event()
         self._migrated = threading.Event()
+        self._schema_trouble = "the schema is not there yet"
+        self._books_at_us = 0
         self._threads: list[threading.Thread] = []
         share = None if settings.keep is None else round(settings.keep * ALL)
         self._rules = RuleBook(ClickHouseSnapshots(store), share)
@@ -92,6 +119,10 @@ class Collector:
             self._intake = JournalIntake(self._journal)
         else:
             self._intake = KafkaIntake(self._servers(), settings.topics, settings.kafka_options)
+        self._door = OwnServicesIntake(self._intake)
+        self.audit = Audit(settings.data / AUDIT_FILE)
+        self._erasures = Erasures(store, settings.data / "erasures", self._journal, self.audit)
+        self.metrics.registry.register(self._gauges())
         self.router = self._routes()
 
     def start(self) -> None:
@@ -99,6 +130,7 @@ class Collector:
         self._thread("migrate", self._migrate)
         self._thread("watchdog", self._watch)
         self._thread("housekeeping", self._keep_house)
+        self._thread("erasure", self._erase)
         if self._journal is not None:
             journal = self._journal
             self._thread("journal", lambda: self._hand_over("journal", lambda: journal))
@@ -119,7 +151,7 @@ class Collector:
 
     def grpc_server(self, settings: GrpcSettings) -> OtlpGrpcServer:
         """OTLP over gRPC into this collector, not started yet."""
-        return OtlpGrpcServer(self._intake, self.metrics, settings)
+        return OtlpGrpcServer(self._door, self.metrics, settings)
 
     def alive(self) -> bool:
         """Whether every thread that should run does."""
@@ -127,6 +159,9 @@ class Collector:
 
     def check(self) -> dict[str, str]:
         """What stands in the way, by part; empty when all is well."""
+        return self._check_store() | self.check_lines()
+
+    def _check_store(self) -> dict[str, str]:
         troubles: dict[str, str] = {}
         try:
             self._store.check()
@@ -134,14 +169,21 @@ class Collector:
             troubles["store"] = str(error)
         else:
             if not self._migrated.is_set():
-                troubles["store"] = "the schema is not there yet"
+                troubles["store"] = self._schema_trouble
             elif broken := self._detached_parts():
                 troubles["detached_parts"] = _set_aside(broken)
+        return troubles
+
+    def check_lines(self) -> dict[str, str]:
+        """What stands in the way of each hand-over, by source; asks nobody, so that nothing can keep it waiting."""
+        troubles: dict[str, str] = {}
         if self._settings.kafka and "kafka" not in self._lines:
             troubles["kafka"] = "not connected yet"
         for name, line in list(self._lines.items()):
             lanes = list(line.lanes.values())
-            stuck = [f"{lane.key.topic}/{lane.key.number}: {lane.trouble}" for lane in lanes if lane.trouble]
+            stuck = [hung] if (hung := ages.hang(line.polled_at, lanes, time.monotonic())) else []
+            stuck += [line.trouble] if line.trouble else []
+            stuck += [f"{lane.key.topic}/{lane.key.number}: {lane.trouble}" for lane in lanes if lane.trouble]
             if stuck:
                 troubles[name] = "; ".join(stuck)
             elif not lanes:
@@ -170,21 +212,51 @@ class Collector:
         while not self._migrated.wait(0.1):
             if self._stop.is_set():
                 return
-        Housekeeper(self._store, self._settings.retention, self._settings.thinning).run(self._stop)
+        settings = self._settings
+        chores = (*self._chores, self._look_through_books)
+        notice = Notice(settings.data / announced.FILE)
+        Housekeeper(
+            self._store, settings.retention, settings.thinning, more=chores, record=self.audit.write, notice=notice
+        ).run(self._stop)
+
+    def _look_through_books(self, store: ClickHouse, now_us: int) -> None:
+        """Once an hour: it reads the whole ledger."""
+        if now_us >= self._books_at_us:
+            self._books_at_us = now_us + _BOOKS_US
+            self.metrics.flaws(books.look(store).kinds())
+
+    def _erase(self) -> None:
+        while not self._migrated.wait(0.1):
+            if self._stop.is_set():
+                return
+        self._erasures.work(self._stop)
 
     def _migrate(self) -> None:
         while not self._stop.is_set():
             try:
-                for migration in migrate(self._store):
-                    log.info("applied migration %d %s", migration.version, migration.name)
+                self._prepare_schema()
                 if broken := self._detached_parts():
                     log.error("%s", _set_aside(broken))
                 self._migrated.set()
             except Exception as error:
-                log.warning("the schema could not be brought up to date: %s", error)
+                if self._schema_trouble != str(error):
+                    log.warning("the store cannot be used yet: %s", error)
+                self._schema_trouble = str(error)
                 self._stop.wait(_RETRY_SECONDS)
             else:
                 return
+
+    def _prepare_schema(self) -> None:
+        """Check the store; make or update its tables, but on a cluster, where `hopline migrate` alone does that.
+
+        There one server that is away would keep every collector from starting.
+        """
+        checks.check(self._store)
+        if self._store.settings.cluster:
+            check_version(self._store)
+            return
+        for migration in migrate(self._store):
+            log.info("applied migration %d %s", migration.version, migration.name)
 
     def _hand_over(self, name: str, connect: Callable[[], Source]) -> None:
         while not self._migrated.wait(0.1):
@@ -217,6 +289,9 @@ class Collector:
         return tuple(filter(None, (part.strip() for part in self._settings.kafka.split(","))))
 
     def _kafka_source(self) -> Source:
+        # The client library takes long to load, and only this needs it.
+        from hopline_collector.sources.kafka_log import KafkaSettings, KafkaSource
+
         settings = self._settings
         return KafkaSource(
             KafkaSettings(
@@ -228,8 +303,12 @@ class Collector:
         """Create the topics that are not there; the broker may come later."""
         while not self._stop.is_set():
             try:
-                create_topics(
-                    self._servers(), self._settings.topics, self._settings.partitions, self._settings.kafka_options
+                topics.create(
+                    self._servers(),
+                    self._settings.topics,
+                    self._settings.partitions,
+                    self._settings.replicas,
+                    self._settings.kafka_options,
                 )
             except Exception as error:
                 log.info("topics could not be created: %s", error)
@@ -239,12 +318,23 @@ class Collector:
 
     # -- what is shown
 
+    def _gauges(self) -> Gauges:
+        journal, most = self._journal, self._settings.journal_bytes
+        held = None if journal is None else lambda: (journal.waiting_bytes, most)
+        asked = self._lag, self._ledger_sums, self._detached_parts, self._ages
+        return Gauges(*asked, behind_us=self.behind_us, journal_bytes=held)
+
     def _lag(self) -> Mapping[tuple[str, str, int], int]:
         found = {}
         for name, line in list(self._lines.items()):
             for lane in list(line.lanes.values()):
-                found[name, lane.key.topic, lane.key.number] = max(line.ends.get(lane.key, lane.start) - lane.start, 0)
+                found[name, lane.key.topic, lane.key.number] = line.behind(lane)
         return found
+
+    def _ages(self) -> Iterator[tuple[str, Age]]:
+        for name, line in list(self._lines.items()):
+            for age in ages.ages(list(line.lanes.values()), time.monotonic()):
+                yield name, age
 
     def _detached_parts(self) -> int | None:
         try:
@@ -254,31 +344,26 @@ class Collector:
             return None
 
     def _ledger_sums(self) -> Mapping[str, int]:
-        plain = ", ".join(f"sum({account})" for account in ACCOUNTS[:-1])
-        statement = f"SELECT {plain}, sum(arraySum(mapValues(rejected))) FROM {self._store.database}.ledger"
         try:
-            with self._store.reader() as handle:
-                row = handle.query(statement).result_rows[0]
+            return books.sums(self._store)
         except Exception as error:
             log.debug("no ledger sums: %s", error)
             return {}
-        return dict(zip(ACCOUNTS, map(int, row), strict=True))
 
     def _routes(self) -> APIRouter:
-        router = receivers.create_router(self._intake, self.metrics)
-        router.include_router(dead_letters_api.create_router(self._store, self._intake))
-        router.include_router(retention_api.create_router(self._store, self._settings.retention))
+        router = receivers.create_router(self._door, self.metrics)
+        router.include_router(dead_letters_api.create_router(self._store, self._intake, self.audit.write))
+        router.include_router(ledger_api.create_router(self._store))
+        notice = Notice(self._settings.data / announced.FILE)
+        retention = self._settings.retention
+        router.include_router(retention_api.create_router(self._store, retention, self.audit.write, notice=notice))
+        router.include_router(erasures_api.create_router(self._erasures))
+        router.include_router(backups_api.create_router(Backups(self._store)))
 
-        @router.get("/health/live", include_in_schema=False)
-        def live() -> Response:
-            return JSONResponse({"status": "up"}, 200 if self.alive() else 503)
-
-        @router.get("/health/ready", include_in_schema=False)
-        def ready() -> Response:
-            troubles = self.check()
-            fatal = {"store", "kafka"} if self._settings.require_kafka else {"store"}
-            status = "down" if fatal & set(troubles) else "up"
-            return JSONResponse({"status": status, "troubles": troubles}, 503 if status == "down" else 200)
+        fatal = {"store", "kafka"} if self._settings.require_kafka else {"store"}
+        health.add_routes(
+            router, self._check_store, fatal, self.alive, lambda: {**self.check_lines(), **self._beside()}
+        )
 
         def metrics() -> Response:
             return Response(generate_latest(self.metrics.registry), media_type="text/plain; version=0.0.4")
@@ -290,24 +375,3 @@ class Collector:
 
 def _set_aside(parts: int) -> str:
     return f"{parts} parts were set aside as broken, their rows are missing: see system.detached_parts"
-
-
-def create_topics(
-    servers: tuple[str, ...], topics: Mapping[str, str], partitions: int, options: Mapping[str, Any]
-) -> None:
-    """Create those of ``topics`` that do not exist. Raises when the broker does not answer."""
-    from kafka import KafkaAdminClient
-    from kafka.admin import NewTopic
-    from kafka.errors import TopicAlreadyExistsError
-
-    admin = KafkaAdminClient(bootstrap_servers=list(servers), **options)
-    try:
-        present = set(admin.list_topics())
-        for topic in topics:
-            if topic not in present:
-                try:
-                    admin.create_topics([NewTopic(topic, partitions, 1)])
-                except TopicAlreadyExistsError:
-                    log.debug("%s was created by somebody else", topic)
-    finally:
-        admin.close()

@@ -1,6 +1,8 @@
 """What every decoder returns: rows in the shape of our own wire, and what it could not take."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -52,6 +54,10 @@ KEPT_FACT = "kept_times"
 """The process fact, "1", that says the rows keep times which would else be moved to arrival."""
 
 
+REFUSED_BYTES: Final = 16 * 1024 * 1024
+"""Refused rows of one message, kept with what they share; those after that are kept without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A row, or with ``index`` -1 a whole message, that could not be taken."""
@@ -101,6 +107,20 @@ class Decoded:
     batches: list[Batch] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    refused_bytes: int = 0
+    """Of ``refused``."""
+
+    def refuse(self, index: int, reason: str, detail: str, raw: Callable[[bool], bytes]) -> None:
+        """Note a row that could not be taken. ``raw`` makes a message of it alone, with or without what rows share.
+
+        That is with it as long as all such messages together stay small: a megabyte of facts would
+        else be there fifty thousand times.
+        """
+        whole = self.refused_bytes <= REFUSED_BYTES
+        found = raw(whole)
+        self.refused_bytes += len(found)
+        note = "" if whole else " (its process or resource is left out: too large to be kept with each row)"
+        self.refused.append(Refused(index, reason, detail + note, found))
 
 
 class DecodeError(ValueError):

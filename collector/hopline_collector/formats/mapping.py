@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from hopline.model import KINDS, WEIGHT_MAX, WEIGHT_ONE
-from hopline_collector.formats.decoded import FOREIGN_FACT
 from hopline_collector.formats.shapes import Shape, first
 
 LOCAL, CLIENT, SERVER, PRODUCER, CONSUMER = range(len(KINDS))
@@ -144,65 +143,3 @@ def text_of(value: Any) -> str:
 def not_finite(value: float) -> str:
     """``NaN``, ``Infinity`` or ``-Infinity``, as protobuf's JSON spells them."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def event_text(name: str, found: Mapping[str, str]) -> str:
-    """The value of an event's annotation: what the exception was, its one message, or the attributes as JSON."""
-    if not found:
-        return ""
-    if name == "exception":
-        head = ": ".join(filter(None, (found.get("exception.type"), found.get("exception.message"))))
-        return "\n".join(filter(None, (head, found.get("exception.stacktrace"))))
-    if len(found) == 1 and "message" in found:
-        return found["message"]
-    return msgspec.json.encode(found).decode("utf-8", "replace")
-
-
-class Process:
-    """Process facts of our model from the attributes of a resource, and what of it goes to each row."""
-
-    __slots__ = ("attrs", "facts", "tags")
-
-    def __init__(self, found: Mapping[str, str], *, dropped: int = 0, schema_url: str = "") -> None:
-        host = _named(found, "host.name", "host.id")
-        pid = found.get("process.pid", "")
-        instance = _named(found, "service.instance.id", "k8s.pod.name", "container.id")
-        if not instance and host:
-            instance = f"{host}:{pid}" if pid else host
-        self.facts: dict[str, str] = {
-            "service": found.get("service.name", ""),
-            "instance": instance,
-            "host": host,
-            "zone": _named(found, "cloud.availability_zone", "cloud.region"),
-            "env": _named(found, "deployment.environment.name", "deployment.environment"),
-            "version": found.get("service.version", ""),
-            "library": " ".join(
-                filter(None, (found.get(f"telemetry.sdk.{part}") for part in ("name", "language", "version")))
-            ),
-            FOREIGN_FACT: "1",
-        }
-        rest = {key: value for key, value in found.items() if key not in _FACTS}
-        self.tags = {key: value for key, value in rest.items() if not key.startswith(_SCANNED_RESOURCE)}
-        self.attrs = {key: value for key, value in rest.items() if key not in self.tags}
-        self.attrs |= said_of("otel.resource", dropped, schema_url)
-
-
-def said_of(part: str, dropped: int, schema_url: str) -> dict[str, str]:
-    """What OTLP says of a resource or a scope beside its attributes, where it says anything."""
-    found = {f"{part}.schema_url": schema_url} if schema_url else {}
-    return found | {f"{part}.dropped_attributes_count": str(dropped)} if dropped else found
-
-
-def _named(found: Mapping[str, str], *names: str) -> str:
-    """The first of ``names`` that has a value, or ``""``."""
-    return next((value for value in map(found.get, names) if value), "")
-
-
-_FACTS: Final = frozenset(
-    {
-        *("service.name", "service.instance.id", "service.version", "host.name", "cloud.availability_zone"),
-        *("deployment.environment.name", "deployment.environment", "process.pid"),
-        *("telemetry.sdk.name", "telemetry.sdk.language", "telemetry.sdk.version"),
-    }
-)
-_SCANNED_RESOURCE: Final = ("process.", "telemetry.", "os.", "container.id", "host.id", "host.ip", "host.mac")

@@ -5,11 +5,12 @@ apart row by row, so that one bad row never sinks its message.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, Refused, WireRow
+from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, WireRow
 from hopline_collector.formats.objects import WireReport, decode_objects, lenient_report, report_of, text_map
 
 VERSION: Final = 1
@@ -75,7 +76,7 @@ def _decode_apart(body: bytes) -> Decoded:
             rows.append(_mended(fields))
             indexes.append(index)
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
-            decoded.refused.append(Refused(index, "malformed_row", str(error), alone(process, fields)))
+            decoded.refuse(index, "malformed_row", str(error), partial(_alone, process, fields))
     if rows:
         decoded.batches.append(Batch(process, rows, indexes))
     if isinstance(message.report, dict):
@@ -108,10 +109,14 @@ def _decode_raw(body: bytes, cause: Exception) -> Decoded:
             rows.append(_mended(msgspec.msgpack.decode(raw)))
             indexes.append(index)
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, RecursionError) as error:
-            decoded.refused.append(Refused(index, "malformed_row", str(error), alone(message.process or {}, raw)))
+            decoded.refuse(index, "malformed_row", str(error), partial(_alone, message.process or {}, raw))
     if rows:
         decoded.batches.append(Batch(message.process or {}, rows, indexes))
     return decoded
+
+
+def _alone(process: dict[str, str], row: Any, whole: bool) -> bytes:
+    return alone(process if whole else {}, row)
 
 
 def alone(process: dict[str, str], row: Any) -> bytes:

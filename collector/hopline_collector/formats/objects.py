@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
 from hopline.model import FLAG_NAMES, KINDS, PROCESS_FIELDS, WEIGHT_ONE
-from hopline_collector.formats.decoded import FLAG_ERROR, Batch, Decoded, DecodeError, Refused, Report, WireRow
+from hopline_collector.formats.decoded import FLAG_ERROR, Batch, Decoded, DecodeError, Report, WireRow
 
 SOURCE_TRACE_ID_TAG: Final = "source.trace_id"
 
@@ -87,7 +88,7 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
             if row.service is None and "service" not in process:
                 raise ValueError("Object missing required field `service`")
         except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, RecursionError) as error:
-            decoded.refused.append(Refused(index, "malformed_row", str(error)[:500], _alone(process, raw, parse)))
+            decoded.refuse(index, "malformed_row", str(error)[:500], partial(_alone, process, raw, parse))
             continue
         facts = tuple(getattr(row, name) or process.get(name, "") for name in PROCESS_FIELDS)
         batch = grouped.get(facts)
@@ -102,10 +103,10 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
     return decoded
 
 
-def _alone(process: dict[str, str], row: msgspec.Raw, parse: Callable[..., Any]) -> bytes:
+def _alone(process: dict[str, str], row: msgspec.Raw, parse: Callable[..., Any], whole: bool) -> bytes:
     """A body that holds one row only: what a dead letter keeps, so that it can be posted again."""
     dump = msgspec.json.encode if parse is msgspec.json.decode else msgspec.msgpack.encode
-    return dump({"process": process, "rows": [row]})
+    return dump({"process": process if whole else {}, "rows": [row]})
 
 
 def _envelope(body: bytes, parse: Callable[..., Any]) -> _Envelope:

@@ -5,15 +5,13 @@ ten then cost less than one did. A key whose values seldom repeat is told by its
 and its values are no longer remembered.
 """
 
-import base64
-import math
 from collections.abc import Iterable
 from typing import Any, Final
 
 from opentelemetry.proto.common.v1 import common_pb2
 
-from hopline_collector.formats.mapping import not_finite, text_of
 from hopline_collector.formats.shapes import SCAN_ONLY
+from hopline_collector.formats.typed import text
 
 _KNOWN_BYTES: Final = 127
 """Longer ones are not remembered; in these every length is one byte."""
@@ -33,9 +31,9 @@ class _Key:
 
     __slots__ = ("misses", "text")
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.misses = _MISSES_MOST if text in SCAN_ONLY else 0
+    def __init__(self, key: str) -> None:
+        self.text = key
+        self.misses = _MISSES_MOST if key in SCAN_ONLY else 0
 
 
 class _Known(dict[bytes, tuple[str, str]]):
@@ -50,13 +48,13 @@ class _Known(dict[bytes, tuple[str, str]]):
         key = _keys.get(raw[:at])
         if key is None:
             return _met_first(raw)
-        text = ""
+        found = ""
         if size > at + 4 and raw.startswith(_HEADS[size - at - 4], at):
             try:
-                text = raw[at + 4 :].decode()
+                found = raw[at + 4 :].decode()
             except UnicodeDecodeError:
                 return _parsed(raw)
-        pair = (key.text, text) if text else _parsed(raw)
+        pair = (key.text, found) if found else _parsed(raw)
         if key.misses < _MISSES_MOST:
             key.misses += 1
             if len(self) >= _KNOWN_MOST:
@@ -90,21 +88,17 @@ def attributes(raws: Iterable[bytes]) -> dict[str, str]:
 def _parsed(raw: bytes) -> tuple[str, str]:
     attribute = common_pb2.KeyValue.FromString(raw)
     value = attribute.value
-    return attribute.key, value.string_value or text_of(_plain(value))
+    return attribute.key, value.string_value or text(_value(value))
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
+def _value(value: Any, depth: int = 0) -> Any:
     """The Python value of an ``AnyValue``; what is nested too deep is left out."""
     which = value.WhichOneof("value")
     if which is None or depth > 16:
         return None
     found = getattr(value, which)
     if which == "array_value":
-        return [_plain(item, depth + 1) for item in found.values]
+        return [_value(item, depth + 1) for item in found.values]
     if which == "kvlist_value":
-        return {item.key: _plain(item.value, depth + 1) for item in found.values}
-    if which == "bytes_value":
-        return base64.b64encode(found).decode()
-    if which == "double_value" and not math.isfinite(found):
-        return not_finite(found)
+        return {item.key: _value(item.value, depth + 1) for item in found.values}
     return found

@@ -3,15 +3,19 @@
 The rules are those of https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
 """
 
-import math
+import base64
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, Refused
-from hopline_collector.formats.mapping import BadSpanError, Process, not_finite, text_of
+from hopline_collector.formats.decoded import Batch, Decoded, DecodeError
+from hopline_collector.formats.mapping import BadSpanError
 from hopline_collector.formats.objects import repaired_json
-from hopline_collector.formats.otlp_span import Event, Link, Scope, Span, wire_row
+from hopline_collector.formats.otlp_events import Event
+from hopline_collector.formats.otlp_resource import Process
+from hopline_collector.formats.otlp_span import Link, Scope, Span, wire_row
+from hopline_collector.formats.typed import text
 
 _Integer = int | str | None
 _KIND_NAMES: Final = {
@@ -101,6 +105,8 @@ class _Span(_Camel):
 
 class _ScopeSpans(_Camel):
     scope: _ScopeFacts | None = None
+    instrumentation_library: _ScopeFacts | None = None
+    """What a scope was called until 2022."""
     spans: list[msgspec.Raw] | None = None
     schema_url: str | None = None
 
@@ -108,6 +114,7 @@ class _ScopeSpans(_Camel):
 class _ResourceSpans(_Camel):
     resource: _Resource | None = None
     scope_spans: list[_ScopeSpans] | None = None
+    instrumentation_library_spans: list[_ScopeSpans] | None = None
     schema_url: str | None = None
 
 
@@ -115,7 +122,12 @@ class _Request(_Camel):
     resource_spans: list[_ResourceSpans] | None = None
 
 
+class _Snake(msgspec.Struct):
+    resource_spans: msgspec.Raw = msgspec.Raw()
+
+
 _request: Final = msgspec.json.Decoder(_Request)
+_snake: Final = msgspec.json.Decoder(_Snake)
 _one: Final = msgspec.json.Decoder(_Span)
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError)
 
@@ -129,12 +141,16 @@ def decode(body: bytes) -> Decoded:
         if repaired is None:
             raise DecodeError("malformed", str(error)) from error
         return decode(repaired)
+    if request.resource_spans is None and b'"resource_spans"' in body and bytes(_snake.decode(body).resource_spans):
+        raise DecodeError(
+            "malformed", "members of OTLP's JSON are in lowerCamelCase: resourceSpans, not resource_spans"
+        )
     decoded = Decoded()
     index = 0
     for resource_spans in request.resource_spans or ():
         process = _process(resource_spans)
         rows, indexes = [], []
-        for scope_spans in resource_spans.scope_spans or ():
+        for scope_spans in (resource_spans.scope_spans or resource_spans.instrumentation_library_spans) or ():
             scope = _scope(process, scope_spans)
             for raw in scope_spans.spans or ():
                 try:
@@ -142,8 +158,8 @@ def decode(body: bytes) -> Decoded:
                     indexes.append(index)
                 except _FAULTS as error:
                     reason = error.reason if isinstance(error, BadSpanError) else "malformed_span"
-                    alone = _alone(resource_spans, scope_spans, raw)
-                    decoded.refused.append(Refused(index, reason, f"span {index}: {error}"[:500], alone))
+                    alone = partial(_alone, resource_spans, scope_spans, raw)
+                    decoded.refuse(index, reason, f"span {index}: {error}"[:500], alone)
                 index += 1
         if rows:
             decoded.batches.append(Batch(process.facts, rows, indexes))
@@ -157,7 +173,7 @@ def _process(found: _ResourceSpans) -> Process:
 
 
 def _scope(process: Process, found: _ScopeSpans) -> Scope:
-    facts = found.scope or _ScopeFacts()
+    facts = found.scope or found.instrumentation_library or _ScopeFacts()
     dropped, schema_url = _count(facts.dropped_attributes_count), found.schema_url or ""
     name, version = facts.name or "", facts.version or ""
     return Scope(process, name, version, _attributes(facts.attributes), dropped=dropped, schema_url=schema_url)
@@ -246,32 +262,41 @@ def _attributes(found: list[_Attribute] | None) -> dict[str, str]:
     for attribute in found:
         value = attribute.value
         if value is None:
-            texts[attribute.key] = ""
+            texts[attribute.key] = text(None)
         else:
-            text = value.string_value
-            texts[attribute.key] = text_of(_plain(value)) if text is None else text
+            string = value.string_value
+            texts[attribute.key] = text(_value(value)) if string is None else string
     return texts
 
 
-def _plain(value: _Value | None, depth: int = 0) -> Any:
+def _value(value: _Value | None, depth: int = 0) -> Any:
     """The Python value of an ``AnyValue``; what is nested too deep is left out."""
     if value is None or depth > 16:
         return None
     if value.array_value is not None:
-        return [_plain(item, depth + 1) for item in value.array_value.values or ()]
+        return [_value(item, depth + 1) for item in value.array_value.values or ()]
     if value.kvlist_value is not None:
-        return {item.key: _plain(item.value, depth + 1) for item in value.kvlist_value.values or ()}
+        return {item.key: _value(item.value, depth + 1) for item in value.kvlist_value.values or ()}
     if value.bytes_value is not None:
-        return value.bytes_value
+        return _bytes(value.bytes_value)
     if value.double_value is not None:
-        number = float(value.double_value)
-        return number if math.isfinite(number) else not_finite(number)
+        return float(value.double_value)
     if value.int_value is not None:
         return _integer(value.int_value)
     return value.string_value if value.bool_value is None else value.bool_value
 
 
-def _alone(resource_spans: _ResourceSpans, scope_spans: _ScopeSpans, span: msgspec.Raw) -> bytes:
-    """A request that holds this one span with its resource and scope."""
-    scope = _ScopeSpans(scope_spans.scope, [span])
+def _bytes(text: str) -> bytes | str:
+    """Bytes in base64, of either alphabet; as it came where it is none."""
+    try:
+        return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return text
+
+
+def _alone(resource_spans: _ResourceSpans, scope_spans: _ScopeSpans, span: msgspec.Raw, whole: bool) -> bytes:
+    """A request that holds this one span, with its resource and scope where ``whole``."""
+    if not whole:
+        return msgspec.json.encode(_Request([_ResourceSpans(scope_spans=[_ScopeSpans(spans=[span])])]))
+    scope = _ScopeSpans(scope_spans.scope, scope_spans.instrumentation_library, [span])
     return msgspec.json.encode(_Request([_ResourceSpans(resource_spans.resource, [scope])]))

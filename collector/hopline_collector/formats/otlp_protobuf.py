@@ -4,7 +4,7 @@ Attributes and the status are declared as byte strings, which on the wire they a
 first are looked up (`otlp_attributes`), the second is seldom there.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -14,10 +14,12 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from hopline_collector.formats.decoded import Batch, Decoded, DecodeError, Refused
-from hopline_collector.formats.mapping import BadSpanError, Process
+from hopline_collector.formats.decoded import Batch, Decoded, DecodeError
+from hopline_collector.formats.mapping import BadSpanError
 from hopline_collector.formats.otlp_attributes import attributes
-from hopline_collector.formats.otlp_span import Event, Link, Scope, Span, wire_row
+from hopline_collector.formats.otlp_events import Event
+from hopline_collector.formats.otlp_resource import Process
+from hopline_collector.formats.otlp_span import Link, Scope, Span, wire_row
 
 _FILES: Final = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2)
 _AS_BYTES: Final = ("attributes", "status")
@@ -62,8 +64,8 @@ def decode(body: bytes) -> Decoded:
                     indexes.append(index)
                 except (BadSpanError, ProtobufError) as error:
                     reason = error.reason if isinstance(error, BadSpanError) else "malformed_attribute"
-                    raw = _alone(resource_spans, scope_spans, span)
-                    decoded.refused.append(Refused(index, reason, str(error)[:500], raw))
+                    alone = partial(_alone, resource_spans, scope_spans, span)
+                    decoded.refuse(index, reason, str(error)[:500], alone)
                 index += 1
         if rows:
             decoded.batches.append(Batch(process.facts, rows, indexes))
@@ -131,12 +133,13 @@ def _link(link: Any) -> Link:
     return Link(link.trace_id, int.from_bytes(link.span_id, "big"), found, link.trace_state, dropped)
 
 
-def _alone(resource_spans: Any, scope_spans: Any, span: Any) -> bytes:
-    """A request that holds this one span with its resource and scope."""
+def _alone(resource_spans: Any, scope_spans: Any, span: Any, whole: bool) -> bytes:
+    """A request that holds this one span, with its resource and scope where ``whole``."""
     request = _Request()
     alone = request.resource_spans.add()
-    alone.resource.CopyFrom(resource_spans.resource)
     scope = alone.scope_spans.add()
-    scope.scope.CopyFrom(scope_spans.scope)
+    if whole:
+        alone.resource.CopyFrom(resource_spans.resource)
+        scope.scope.CopyFrom(scope_spans.scope)
     scope.spans.add().CopyFrom(span)
     return bytes(request.SerializeToString())

@@ -6,14 +6,21 @@ import msgspec
 
 from hopline.model import DEBUG, SAMPLED, WEIGHT_ONE
 from hopline.propagation.tracestate import Hop, parse_hop
-from hopline_collector.formats import mapping
-from hopline_collector.formats.decoded import FLAG_ERROR, WireAnnotation, WireLink, WireRow
-from hopline_collector.formats.mapping import CLIENT, CONSUMER, LOCAL, PRODUCER, SERVER, BadSpanError, Process
+from hopline_collector.formats import mapping, otlp_own
+from hopline_collector.formats.decoded import FLAG_ERROR, WireLink, WireRow
+from hopline_collector.formats.mapping import CLIENT, CONSUMER, LOCAL, PRODUCER, SERVER, BadSpanError
+from hopline_collector.formats.otlp_events import Event, annotations
+from hopline_collector.formats.otlp_resource import RESOURCE, Process, said_of
 from hopline_collector.formats.shapes import PATH_ATTRIBUTE, Shape, first, shape_of
+from hopline_collector.formats.typed import TYPES, marker, native, types_of
 
 TRACE_STATE: Final = "w3c.tracestate"
 LINK: Final = "otel.link"
 STATUS: Final = "otel.status_code"
+"""Attr with the status where the field ``error`` does not tell it: `OK`, or `UNSET` of what failed by its code."""
+STATUS_TEXT: Final = "otel.status_description"
+"""Attr with the status' message where the field ``error_text`` does not tell it."""
+SCOPE_TYPES: Final = "otel.scope.types"
 DROPPED: Final = "dropped_attributes_count"
 
 _KINDS: Final = (LOCAL, LOCAL, SERVER, CLIENT, PRODUCER, CONSUMER)
@@ -23,15 +30,6 @@ _FAILED: Final = SAMPLED | FLAG_ERROR
 _OUTWARD: Final = (CLIENT, PRODUCER, CONSUMER)
 _NOBODY: Final = ("", "")
 _ZEROS: Final = bytes(16)
-
-
-class Event(msgspec.Struct, gc=False):
-    """A timed note."""
-
-    at_us: int
-    name: str
-    attributes: dict[str, str]
-    dropped: int = 0
 
 
 class Link(msgspec.Struct, gc=False):
@@ -68,7 +66,7 @@ class Span(msgspec.Struct, gc=False):
 class Scope:
     """What every span of one instrumentation scope shares."""
 
-    __slots__ = ("_apart", "attrs", "tags")
+    __slots__ = ("_apart", "_process", "attrs", "tags")
 
     def __init__(
         self,
@@ -82,20 +80,22 @@ class Scope:
     ) -> None:
         self.tags = process.tags | ({"otel.scope.name": name} if name else {})
         self.attrs = process.attrs | ({"otel.scope.version": version} if version else {})
-        self.attrs |= {f"otel.scope.{key}": value for key, value in (attributes or {}).items()}
-        self.attrs |= mapping.said_of("otel.scope", dropped, schema_url)
+        types = types_of(attributes := dict(attributes or {}))
+        self.attrs |= {f"otel.scope.{key}": value for key, value in attributes.items()}
+        self.attrs |= {SCOPE_TYPES: marker(types)} if types else {}
+        self.attrs |= said_of("otel.scope", dropped, schema_url)
+        self._process = process
         self._apart: dict[Shape, bool] = {}
 
-    def parted(self, found: dict[str, str], shape: Shape) -> tuple[dict[str, str], dict[str, str] | None]:
+    def parted(self, found: dict[str, str], shape: Shape) -> tuple[dict[str, str], dict[str, str]]:
         """Tags and attributes of a span, then those of its scope and resource, which never win."""
         attrs = {key: found.pop(key) for key in shape.scan} if shape.scan else None
         apart = self._apart.get(shape)
         if apart is None:
             apart = self._apart[shape] = self.tags.keys().isdisjoint(found)
         tags = found | self.tags if apart else self.tags | found
-        if not self.attrs:
-            return tags, attrs
-        return tags, self.attrs | attrs if attrs else self.attrs
+        shared = self.attrs if apart else {**self.attrs, RESOURCE: self._process.marker(found)}
+        return tags, shared | attrs if attrs else shared
 
 
 def wire_row(span: Span, scope: Scope) -> WireRow:
@@ -107,7 +107,11 @@ def wire_row(span: Span, scope: Scope) -> WireRow:
         raise BadSpanError("bad_id", "the span id is not 8 bytes, or all zeros")
     kind = _KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else LOCAL
     found, status, trace_state = span.attributes, span.status, span.trace_state
+    types = types_of(found)
     shape = shape_of(found)
+    own = otlp_own.taken(found) if shape.own else None
+    if own is not None:
+        shape = shape_of(found)
     peer, peer_kind = mapping.peer(kind, found, shape) if kind in _OUTWARD else _NOBODY
     path = found.pop(PATH_ATTRIBUTE) if shape.path else ""
     traced = _traced(span, kind) if trace_state else _UNTRACED
@@ -118,9 +122,10 @@ def wire_row(span: Span, scope: Scope) -> WireRow:
     error_type, error_text = _error(span, shape) if failed else _NOBODY
     uid = first(found, shape.user) if shape.user else ""
     tags, attrs = scope.parted(found, shape)
-    if trace_state or span.links or status == _STATUS_OK or _dropped(span):
-        attrs = {**(attrs or {}), **_said(span)}
-    return WireRow(
+    plain = status == _STATUS_ERROR if failed else not status
+    if trace_state or span.links or types or not plain or span.status_message != error_text or _dropped(span):
+        attrs = {**attrs, **_said(span, types, error_text, plain=plain)}
+    row = WireRow(
         trace_id,
         path or (hop.path if hop else ""),
         span.id,
@@ -139,11 +144,14 @@ def wire_row(span: Span, scope: Scope) -> WireRow:
         traced.weight,
         error_type,
         error_text,
-        _annotations(span.events) if span.events else None,
+        annotations(span.events) if span.events else None,
         attrs,
         _links(span.links) if span.links else None,
         0,
     )
+    if own is not None:
+        otlp_own.restore(row, own)
+    return row
 
 
 class _Traced(NamedTuple):
@@ -175,17 +183,8 @@ def _error(span: Span, shape: Shape) -> tuple[str, str]:
         if event.name == "exception":
             said = event.attributes
             kind = found.get("error.type") or said.get("exception.type") or mapping.error_type(found, shape, text)
-            return kind, text or said.get("exception.message", "")
+            return str(kind), text or str(said.get("exception.message", ""))
     return mapping.error_type(found, shape, text), text
-
-
-def _annotations(events: list[Event]) -> list[WireAnnotation]:
-    return [(event.at_us, event.name, _text(event)) for event in events]
-
-
-def _text(event: Event) -> str:
-    found = event.attributes
-    return mapping.event_text(event.name, {**found, DROPPED: str(event.dropped)} if event.dropped else found)
 
 
 def _links(links: list[Link]) -> list[WireLink]:
@@ -196,7 +195,7 @@ def _dropped(span: Span) -> bool:
     return bool(span.dropped_attributes or span.dropped_events or span.dropped_links)
 
 
-def _said(span: Span) -> dict[str, str]:
+def _said(span: Span, types: dict[str, str], error_text: str, *, plain: bool) -> dict[str, str]:
     """What a span may say and seldom does: kept under names of its own."""
     drops = {
         "otel.dropped_attributes_count": span.dropped_attributes,
@@ -207,8 +206,12 @@ def _said(span: Span) -> dict[str, str]:
     state = _others(span.trace_state)
     if state:
         said[TRACE_STATE] = state
-    if span.status == _STATUS_OK:
-        said[STATUS] = "OK"
+    if not plain:
+        said[STATUS] = "OK" if span.status == _STATUS_OK else "UNSET"
+    if span.status_message != error_text:
+        said[STATUS_TEXT] = span.status_message
+    if left := {key: kind for key, kind in types.items() if not otlp_own.is_own(key)}:
+        said[TYPES] = marker(left)
     for number, link in enumerate(span.links or ()):
         facts = _said_of_link(link)
         if facts:
@@ -224,7 +227,7 @@ def _others(trace_state: str) -> str:
 
 
 def _said_of_link(link: Link) -> dict[str, object]:
-    facts: dict[str, object] = {"attributes": link.attributes} if link.attributes else {}
+    facts: dict[str, object] = {"attributes": native(link.attributes)} if link.attributes else {}
     if link.trace_state:
         facts["trace_state"] = link.trace_state
     if link.dropped:

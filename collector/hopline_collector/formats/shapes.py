@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hopline.config import SCAN_ONLY_KEYS
+from hopline_collector.formats.otlp_own import is_own
 
 SCAN_ONLY: Final = frozenset(SCAN_ONLY_KEYS) | {
     "http.request.header.user_agent",
@@ -65,7 +66,7 @@ class Shape:
     """The keys of one set that mean something, each group in the order in which it is asked."""
 
     __slots__ = (
-        *("database", "error", "host", "messaging", "path", "plain", "port", "scan", "service"),
+        *("database", "error", "host", "messaging", "nameless", "own", "path", "plain", "port", "scan", "service"),
         *("statement", "status", "statuses", "system", "topic", "user"),
     )
 
@@ -82,6 +83,8 @@ class Shape:
         self.host, self.port, self.topic, self.statement = of(_HOST), of(_PORT), of(_TOPIC), of(_STATEMENT)
         self.messaging = of(("messaging.system",))
         self.path = PATH_ATTRIBUTE in held
+        self.own = any(map(is_own, held))
+        self.nameless = "" in held
         self.plain = not (self.system or self.service or self.messaging)
         """The far end of a call is told by its address alone."""
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from hopline.model import KINDS
+from hopline_collector.block.limits import CUT_TAG
 from hopline_collector.formats.decoded import Decoded, DecodeError, Refused
 from hopline_collector.formats.mapping import BadSpanError
 from hopline_collector.formats.objects import repaired_json
@@ -120,7 +121,7 @@ def _span(found: _Span) -> Span:
         kind,
         found.name or "",
         time_or_none(found.timestamp) if found.timestamp else 0,
-        time_or_none(found.duration) if found.duration else 0,
+        duration_or_none(found.duration) if found.duration else 0,
         endpoint(local) if local is not None else NOWHERE,
         endpoint(remote) if remote is not None else NOWHERE,
         [(note.timestamp, note.value) for note in annotations] if annotations else [],
@@ -140,12 +141,21 @@ def time_or_none(value: int) -> int:
     return value if 0 < value < TIME_MAX else 0
 
 
+def duration_or_none(value: int) -> int:
+    """0, which means absent, for what is no duration; a negative one is told as it came."""
+    return value if -TIME_MAX < value < TIME_MAX else 0
+
+
 def endpoint(found: JsonEndpoint) -> Endpoint:
-    """Service, address and port; an address that is none counts as absent, a port over 65535 is an error."""
+    """Service, addresses and port; an address that is none counts as absent, a port over 65535 is an error."""
     port = found.port or 0
     if port > 65_535:
         raise BadSpanError("bad_port", f"invalid port {port}")
-    address = found.ipv4 or found.ipv6 or ""
+    ipv4, ipv6 = found.ipv4, found.ipv6
+    if ipv4 and ipv6:
+        known, other = _address(ipv4), _address(ipv6)
+        return Endpoint(found.serviceName or "", known or other, max(port, 0), other if known else "")
+    address = ipv4 or ipv6
     return Endpoint(found.serviceName or "", _address(address) if address else "", max(port, 0))
 
 
@@ -197,7 +207,9 @@ def _mended(fields: dict[str, Any]) -> dict[str, Any]:
         mended[name] = _number(name, mended.get(name))
     tags = mended.get("tags")
     if isinstance(tags, dict):
-        mended["tags"] = {key: _tag(key, value) for key, value in tags.items()}
+        mended["tags"] = {key: _tag(key, value) for key, value in tags.items() if value is not None}
+        if None in tags.values():
+            mended["tags"][CUT_TAG] = "null_tag"
     notes = mended.get("annotations")
     if isinstance(notes, list):
         mended["annotations"] = [

@@ -83,9 +83,9 @@ def _endpoint(raw: bytes) -> Endpoint:
 
 def _parsed(raw: bytes) -> Endpoint:
     found = _Endpoint.FromString(raw)
-    packed = found.ipv4 or found.ipv6
-    address = str(ipaddress.ip_address(packed)) if len(packed) in (4, 16) else ""
-    return Endpoint(found.service_name, address, found.port if 0 < found.port <= 65_535 else 0)
+    known = [str(ipaddress.ip_address(packed)) for packed in (found.ipv4, found.ipv6) if len(packed) in (4, 16)]
+    port = found.port if 0 < found.port <= 65_535 else 0
+    return Endpoint(found.service_name, known[0] if known else "", port, known[1] if len(known) > 1 else "")
 
 
 _remembered: Final = lru_cache(maxsize=4_096)(_parsed)

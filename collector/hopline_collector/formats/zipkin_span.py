@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hopline.model import DEBUG, SAMPLED, WEIGHT_ONE
+from hopline_collector.block.limits import KEY_BYTES
 from hopline_collector.formats import mapping
 from hopline_collector.formats.decoded import FLAG_ERROR, FOREIGN_FACT, Batch, WireAnnotation, WireRow
 from hopline_collector.formats.mapping import (
@@ -24,7 +25,18 @@ from hopline_collector.formats.mapping import (
     BadSpanError,
 )
 from hopline_collector.formats.shapes import first, shape_of
-from hopline_collector.limits import KEY_BYTES
+
+LOCAL_ATTR: Final = "zipkin.local"
+"""The endpoint of a span, in JSON, where service, instance and host do not tell it."""
+
+REMOTE_ATTR: Final = "zipkin.remote"
+"""The far end of a span, in JSON, where peer, caller and addresses do not tell it."""
+
+REMOTE_TAG: Final = "zipkin.remote_service"
+"""The far end's name in lower case, where peer and caller hold another: the broker beside the topic."""
+
+NAMELESS_ATTR: Final = "zipkin.tag"
+"""The value of a tag whose key is empty: our tags have names."""
 
 LONG_ANNOTATION_KEY: Final = "message"
 """Stands as the key of an annotation too long to be one."""
@@ -45,6 +57,8 @@ class Endpoint(NamedTuple):
     service: str = ""
     address: str = ""
     port: int = 0
+    ipv6: str = ""
+    """Beside an IPv4 address, which then is ``address``."""
 
 
 NOWHERE: Final = Endpoint()
@@ -107,25 +121,33 @@ def _padded(name: str, text: str, digits: int) -> bytes:
 
 def batches(spans: Iterable[tuple[int, Span]]) -> list[Batch]:
     """Rows of ``(index, span)`` pairs, grouped by where they were recorded."""
-    grouped: dict[Endpoint, Batch] = {}
-    timeless: list[WireRow] = []
+    grouped: dict[Endpoint, tuple[Batch, str]] = {}
     for index, span in spans:
-        batch = grouped.get(span.local)
-        if batch is None:
-            batch = grouped[span.local] = Batch(_process(span.local), [], [])
-        row = _row(span)
-        if not row.start_us:
-            timeless.append(row)
-        batch.rows.append(row)
+        found = grouped.get(span.local)
+        if found is None:
+            found = grouped[span.local] = Batch(_process(span.local), [], []), _local(span.local)
+        batch, local = found
+        batch.rows.append(_row(span, local))
         assert batch.indexes is not None
         batch.indexes.append(index)
-    if timeless:
-        _date(timeless, grouped.values())
-    return list(grouped.values())
+    return [batch for batch, _ in grouped.values()]
+
+
+def _local(local: Endpoint) -> str:
+    """The endpoint as JSON where the facts of a process do not tell it, else ``""``."""
+    told = local.service and not local.ipv6 and (local.address or not local.port)
+    return "" if told else endpoint_json(local)
+
+
+def endpoint_json(found: Endpoint) -> str:
+    """An endpoint as Zipkin writes it, in JSON."""
+    names = ("serviceName", "ipv4" if ":" not in found.address else "ipv6", "port", "ipv6")
+    values = (found.service.lower(), found.address, found.port, found.ipv6)
+    return msgspec.json.encode({n: v for n, v in zip(names, values, strict=True) if v}).decode("utf-8", "replace")
 
 
 def _process(local: Endpoint) -> dict[str, str]:
-    service, address, port = local
+    service, address, port, _ = local
     return {
         "service": service,
         "instance": f"{address}:{port}" if address and port else address,
@@ -134,17 +156,24 @@ def _process(local: Endpoint) -> dict[str, str]:
     }
 
 
-def _row(span: Span) -> WireRow:
+def _row(span: Span, local: str = "") -> WireRow:
     kind, found, remote = span.kind, span.tags, span.remote
     shape = shape_of(found)
-    failed = "error" in found
+    failed = "error" in found and found["error"].lower() != "false"
     text = found["error"] if failed else ""
+    if not failed and shape.status:
+        failed = mapping.http_failed(kind, found, shape)
     peer, peer_kind = mapping.peer(kind, found, shape, remote.service)
     uid = first(found, shape.user) if shape.user else ""
     kind_of_error = mapping.error_type(found, shape, text) if failed else ""
     attrs = mapping.split(found, shape)
-    if remote.address or span.shared:
-        attrs = _facts(span) | (attrs or {})
+    if shape.nameless:
+        attrs = {**(attrs or {}), NAMELESS_ATTR: found.pop("")}
+    named = remote.service if kind == SERVER else peer if peer_kind else ""
+    if named is not remote.service or remote.address or remote.port or span.shared or local:
+        attrs = _facts(span, found, named, attrs or {})
+        if local:
+            attrs[LOCAL_ATTR] = local
     return WireRow(
         span.trace_id,
         "",
@@ -152,7 +181,7 @@ def _row(span: Span) -> WireRow:
         0 if span.parent_id == span.id else span.parent_id,
         kind,
         span.name,
-        span.timestamp or min((at for at, _ in span.annotations), default=0),
+        span.timestamp,
         span.duration or None,
         found,
         0,
@@ -171,17 +200,29 @@ def _row(span: Span) -> WireRow:
     )
 
 
-def _facts(span: Span) -> dict[str, str]:
-    """What Zipkin says of the far end and of sharing, and our model has no field for."""
-    found = {}
-    if span.remote.address:
-        address, port = _ENDPOINT_ATTRS[span.kind]
-        found[address] = span.remote.address
-        if span.remote.port:
-            found[port] = str(span.remote.port)
+def _facts(span: Span, tags: dict[str, str], named: str, attrs: dict[str, str]) -> dict[str, str]:
+    """``attrs`` with what Zipkin says of the far end and of sharing, and our model has no field for.
+
+    ``named`` is the far end's name as the row's fields tell it. Where they tell another one, or
+    the address does not fit, the far end stands in a tag (its name) and an attr (all of it).
+    """
+    remote = span.remote
+    address, port = _ENDPOINT_ATTRS[span.kind]
+    told = named.lower() == remote.service.lower()
+    apart = address in tags or address in attrs or port in tags or port in attrs
+    if not told or remote.ipv6 or (remote.port and not remote.address) or (apart and remote != NOWHERE):
+        attrs[REMOTE_ATTR] = endpoint_json(remote)
+        if remote.service and not told:
+            tags[REMOTE_TAG] = remote.service.lower()
+    elif apart:
+        attrs[REMOTE_ATTR] = endpoint_json(remote)
+    elif remote.address:
+        attrs[address] = remote.address
+        if remote.port:
+            attrs[port] = str(remote.port)
     if span.shared:
-        found[SHARED_ATTR] = "true"
-    return found
+        attrs[SHARED_ATTR] = "true"
+    return attrs
 
 
 def _annotation(at: int, value: str) -> WireAnnotation:
@@ -190,14 +231,3 @@ def _annotation(at: int, value: str) -> WireAnnotation:
 
 def _fits(value: str) -> bool:
     return len(value.encode("utf-8", "replace")) <= KEY_BYTES
-
-
-def _date(timeless: list[WireRow], found: Iterable[Batch]) -> None:
-    """Give rows without any time the earliest one of their trace in the message."""
-    earliest: dict[bytes, int] = {}
-    for batch in found:
-        for row in batch.rows:
-            if row.start_us:
-                earliest[row.trace_id] = min(row.start_us, earliest.get(row.trace_id, row.start_us))
-    for row in timeless:
-        row.start_us = earliest.get(row.trace_id, 0)

@@ -7,7 +7,21 @@
     +-- StoreBusyError      every read handle is in use (answer 429)
     +-- StoreAwayError      not reachable, out of space, overloaded: try the same again
     +-- StoreRefusedError   refused before anything was written: the block is at fault
+    +-- SchemaNewerError    a later release made the tables
+
+:func:`translated` says which of them an exception of the client library is.
 """
+
+import errno
+from typing import Final
+
+_AWAY_CODES: Final = frozenset(
+    {159, 164, 202, 203, 209, 210, 225, 241, 242, 243, 244, 279, 285, 286, 319, 374, 425, 499, 999}
+)
+"""Engine errors that pass: time-outs, memory, disk space, read-only mode, network, shards, quorum, coordination."""
+
+_TOO_MANY: Final = 252
+"""Shared by "too many parts" (wait) and "too many partitions in one block" (the block is at fault)."""
 
 
 class StoreError(Exception):
@@ -34,3 +48,42 @@ class StoreAwayError(StoreError):
 
 class StoreRefusedError(StoreError):
     """The store refused the block before anything of it was written."""
+
+
+class SchemaNewerError(StoreError):
+    """A later release made the tables: what they mean is not known here."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(f"the schema is at version {found}, this release knows {known}: install a newer hopline")
+        self.found = found
+
+
+def unreachable(error: BaseException) -> bool:
+    """Whether no answer came at all: another server of the same store may give one."""
+    from clickhouse_connect.driver.exceptions import OperationalError
+
+    return isinstance(error, OperationalError) and getattr(error, "code", None) is None
+
+
+def translated(error: Exception, *, shards: bool = False) -> StoreError:
+    """The store error that says what to do about ``error``.
+
+    ``shards``: what one server refused, another may have stored.
+    """
+    from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
+
+    text = str(error)
+    code = getattr(error, "code", None)
+    if code == _TOO_MANY:
+        refused = StoreError if shards else StoreRefusedError
+        return refused(text) if "partitions" in text else StoreAwayError(text)
+    # The engine reserves space before it writes, but a neighbour on the same disk may take it in between.
+    if code in _AWAY_CODES or "No space left on device" in text:
+        return StoreAwayError(text)
+    if isinstance(error, OperationalError) or (isinstance(error, OSError) and not isinstance(error, UnicodeError)):
+        space = " (no space left for temporary files)" if getattr(error, "errno", 0) == errno.ENOSPC else ""
+        return StoreAwayError(text + space)
+    # Encoding happens before the first byte reaches the engine.
+    if isinstance(error, (DataError, UnicodeError, AttributeError, TypeError, OverflowError, ValueError)):
+        return StoreRefusedError(f"{type(error).__name__}: {text}")
+    return StoreError(text) if isinstance(error, DatabaseError) else StoreError(f"{type(error).__name__}: {text}")

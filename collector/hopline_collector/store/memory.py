@@ -1,11 +1,13 @@
 """A store in memory that keeps the promise of :class:`SpanWriter`: for tests and trials."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from hopline_collector.core import Block, DeadLetter
+from hopline_collector.block.core import Block, DeadLetter
 from hopline_collector.formats import Report
-from hopline_collector.ledger import LedgerEntry
+from hopline_collector.handover.ledger import LedgerEntry
+from hopline_collector.handover.plan import Plan
+from hopline_collector.store.writer import RowName
 
 
 class MemoryWriter:
@@ -34,10 +36,26 @@ class MemoryWriter:
             self.ledger.append(entry)
             self._accounted.add(token)
 
-    def ledger_end(self, source: str, topic: str, partition: int) -> int:
-        """The end of the last range in the ledger, 0 when there is none."""
-        wanted = (source, topic, partition)
-        return max((e.end for e in self.ledger if (e.source, e.topic, e.partition) == wanted), default=0)
+    def ledger_end(self, source: str, topic: str, partition: int, log: str = "") -> int:
+        """The end of the log's last range in the ledger, 0 when there is none."""
+        return max((entry.end for entry in self._of(source, topic, partition, log)), default=0)
+
+    def accounted(self, source: str, topic: str, partition: int, plan: Plan) -> bool:
+        """Whether the plan's own row is in the ledger."""
+        entries = self._of(source, topic, partition, plan.log)
+        return any((entry.end, entry.arrived, entry.gap) == (plan.end, plan.now, False) for entry in entries)
+
+    def _of(self, source: str, topic: str, partition: int, log: str) -> list[LedgerEntry]:
+        wanted = (source, topic, partition, log)
+        return [e for e in self.ledger if (e.source, e.topic, e.partition, e.log) == wanted]
+
+    def forgets(self, since_us: int) -> bool:  # noqa: ARG002  the shape of the real one
+        """Nothing is forgotten here."""
+        return False
+
+    def rows_of(self, arrived: int, from_us: int, to_us: int) -> Container[RowName]:  # noqa: ARG002  as above
+        """Names of the rows with this ``arrived``."""
+        return {(row["trace_id"], row["id"], row["kind"]) for row in self.rows if row["arrived"] == arrived}
 
     def check(self) -> None:
         """Always there."""
@@ -47,7 +65,10 @@ class MemoryWriter:
 
 
 class MemorySnapshots:
-    """Rules in memory; see :class:`hopline_collector.rule_book.Snapshots`. ``sizes`` and ``in_use`` are set by hand."""
+    """Snapshots in memory (:class:`hopline_collector.rules.rule_book.Snapshots`).
+
+    ``sizes`` and ``in_use`` are set by hand.
+    """
 
     def __init__(self) -> None:
         self.texts: dict[int, str] = {}

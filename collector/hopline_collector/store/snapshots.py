@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from hopline_collector.limits import DAY_US
-from hopline_collector.rules import OPERATIONS_MAX, OTHER
+from hopline_collector.block.limits import DAY_US
+from hopline_collector.rules.rules import NAMES_MAX, OPERATIONS_MAX, OTHER
 from hopline_collector.store.clickhouse import ClickHouse
-from hopline_collector.store.errors import StoreError
-from hopline_collector.store.writer import translated
+from hopline_collector.store.errors import StoreAwayError
 
 DAYS: Final = 8
 """How far back traces may still grow and operations count as in use."""
+
+IN_USE_MOST: Final = NAMES_MAX * 9 // 10
+"""Names in use that go into a snapshot: the rest of the room is for new ones."""
 
 _LARGE_PART: Final = 1_000
 """Merged rows of ``traces`` below this are not looked at when all traces are swept."""
@@ -26,14 +28,17 @@ _SWEEP: Final = """
 SELECT lower(hex(trace_id)) FROM {database}.traces AS t
 WHERE t.spans >= {{part:UInt64}} AND t.start_us >= {{since:UInt64}}
 GROUP BY trace_id HAVING sum(t.spans) >= {{rows:UInt64}} LIMIT 10000"""
+# Of more than fit every service keeps its latest: first all first ones, then all second ones, and so on.
 _OPERATIONS: Final = """
-SELECT service, name FROM {database}.operations
-WHERE day >= toDate(toDateTime({{since_s:UInt64}}, 'UTC')) AND name != {{other:String}}
-GROUP BY service, name ORDER BY service, max(last_seen) DESC, name LIMIT {{most:UInt32}} BY service LIMIT 100000"""
+SELECT service, name FROM (
+  SELECT service, name, row_number() OVER (PARTITION BY service ORDER BY seen DESC, name) AS place FROM (
+    SELECT service, name, max(o.last_seen) AS seen FROM {database}.operations AS o
+    WHERE day >= toDate(toDateTime({{since_s:UInt64}}, 'UTC')) AND name != {{other:String}} GROUP BY service, name))
+WHERE place <= {{most:UInt32}} ORDER BY place, service LIMIT {{all:UInt32}}"""
 
 
 class ClickHouseSnapshots:
-    """See :class:`hopline_collector.rule_book.Snapshots`."""
+    """See :class:`hopline_collector.rules.rule_book.Snapshots`."""
 
     def __init__(self, store: ClickHouse) -> None:
         self._store = store
@@ -53,9 +58,10 @@ class ClickHouseSnapshots:
 
         The number is the deduplication token, so of two inserts the second changes nothing.
         """
-        self._insert("limits", ("rules", "at_us", "body"), [[number, now_us, text]], f"rules/{number}")
+        self._store.insert("limits", {"rules": [number], "at_us": [now_us], "body": [text]}, f"rules/{number}")
         stored = self.read(number)
-        assert stored is not None
+        if stored is None:
+            raise StoreAwayError(f"rules {number} were stored and cannot be read yet: a replica lags")
         return stored
 
     def too_large(self, suspects: Iterable[bytes], rows: int, now_us: int) -> set[bytes]:
@@ -70,27 +76,16 @@ class ClickHouseSnapshots:
     def close_traces(self, trace_ids: Iterable[bytes], now_us: int) -> None:
         """Let readers know that these traces take no more rows."""
         ids = sorted(trace_ids)
-        token = f"closed/{now_us}"
-        self._insert("closed_traces", ("trace_id", "at_us"), [[trace_id, now_us] for trace_id in ids], token)
+        self._store.insert("closed_traces", {"trace_id": ids, "at_us": [now_us] * len(ids)}, f"closed/{now_us}")
 
     def operations_in_use(self, now_us: int) -> Mapping[str, frozenset[str]]:
-        """Service -> names of the last days, the latest when there are too many."""
+        """Service -> names of the last days; of too many the latest of each service, evenly."""
         since_s = max(now_us - DAYS * DAY_US, 0) // 1_000_000
         found: dict[str, set[str]] = {}
-        for service, name in self._rows(_OPERATIONS, since_s=since_s, other=OTHER, most=OPERATIONS_MAX):
+        limits = {"most": OPERATIONS_MAX, "all": IN_USE_MOST}
+        for service, name in self._rows(_OPERATIONS, since_s=since_s, other=OTHER, **limits):
             found.setdefault(service, set()).add(name)
         return {service: frozenset(names) for service, names in found.items()}
 
-    def _rows(self, statement: str, **parameters: Any) -> Any:
-        try:
-            with self._store.reader() as handle:
-                return handle.query(statement.format(database=self._store.database), parameters=parameters).result_rows
-        except StoreError:
-            raise
-        except Exception as error:
-            raise translated(error) from error
-
-    def _insert(self, table: str, names: tuple[str, ...], rows: list[list[Any]], token: str) -> None:
-        settings = {"insert_deduplication_token": token, "insert_deduplicate": 1, "async_insert": 0}
-        with self._store.writer() as handle:
-            handle.insert(f"{self._store.database}.{table}", rows, column_names=names, settings=settings)
+    def _rows(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self._store.ask(statement.format(database=self._store.database), parameters)

@@ -1,22 +1,24 @@
 """The writing half of the store."""
 
-import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from hopline.model import PROCESS_FIELDS
-from hopline_collector.core import INGEST_COLUMNS, Block
-from hopline_collector.ledger import LedgerEntry
+from hopline_collector.block.core import INGEST_COLUMNS, Block
+from hopline_collector.chores.days import by_days
+from hopline_collector.handover.ledger import LedgerEntry
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse
-from hopline_collector.store.days import by_days
-from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
-from hopline_collector.store.quick_types import quickened
+from hopline_collector.store.errors import StoreError, StoreRefusedError
+from hopline_collector.store.table_settings import DEDUPLICATION_WINDOW
 
-_AWAY_CODES: Final = frozenset({159, 164, 202, 209, 210, 225, 241, 242, 243, 279, 285, 319, 374, 999})
-"""Engine errors that pass: time-outs, memory, disk space, read-only mode, network, coordination."""
+_OF_LOG: Final = (
+    "source = {source:String} AND topic = {topic:String} AND partition = {partition:UInt32} AND log = {log:String}"
+)
 
-_TOO_MANY: Final = 252
-"""Shared by "too many parts" (wait) and "too many partitions in one block" (the block is at fault)."""
+
+RowName = tuple[bytes, int, str]
+"""Trace id, id and kind, of which a block has no two rows."""
 
 
 class SpanWriter(Protocol):
@@ -37,8 +39,17 @@ class SpanWriter(Protocol):
     def account(self, entry: LedgerEntry, block: Block, token: str) -> None:
         """Store the block's dead letters, its reports and, last, its ledger row; same promise."""
 
-    def ledger_end(self, source: str, topic: str, partition: int) -> int:
-        """The end of the last range in the ledger, 0 when there is none."""
+    def ledger_end(self, source: str, topic: str, partition: int, log: str = "") -> int:
+        """The end of the log's last range in the ledger, 0 when there is none."""
+
+    def accounted(self, source: str, topic: str, partition: int, plan: Plan) -> bool:
+        """Whether the plan's own row is in the ledger: it is the last thing stored of a block."""
+
+    def forgets(self, since_us: int) -> bool:
+        """Whether a block of then may not be recognised any more, because so many came since."""
+
+    def rows_of(self, arrived: int, from_us: int, to_us: int) -> Container[RowName]:
+        """Names of the rows with this ``arrived`` and a start between the two, both included."""
 
     def check(self) -> None:
         """Return when the store can be written to; raise :class:`StoreError` otherwise."""
@@ -52,14 +63,13 @@ class ClickHouseWriter:
 
     def __init__(self, store: ClickHouse) -> None:
         self._store = store
-        self._types: dict[str, list[Any]] = {}
 
     def write(self, block: Block, token: str) -> None:
         """See :class:`SpanWriter`."""
         columns = [block.columns[name] for name in INGEST_COLUMNS] if block.rows else []
         for number, (part, part_token) in enumerate(by_days(columns, token) if columns else ()):
             try:
-                self._insert("ingest", INGEST_COLUMNS, part, part_token)
+                self._store.insert("ingest", dict(zip(INGEST_COLUMNS, part, strict=True)), part_token)
             except StoreRefusedError as error:
                 if not number:
                     raise
@@ -71,26 +81,51 @@ class ClickHouseWriter:
         try:
             for table, rows in (("dead_letters", _dead_rows(entry, block)), ("reports", _report_rows(entry, block))):
                 if rows:
-                    self._insert_rows(table, rows, token)
-            self._insert_rows("ledger", [_ledger_row(entry)], token)
+                    self._store.insert(table, columns_of(rows), token)
+            self._store.insert("ledger", columns_of([_ledger_row(entry)]), token)
         except StoreRefusedError as error:
             # The rows are stored by now: another plan for this range would store them again.
             raise StoreError(str(error)) from error
 
-    def ledger_end(self, source: str, topic: str, partition: int) -> int:
+    def ledger_end(self, source: str, topic: str, partition: int, log: str = "") -> int:
         """See :class:`SpanWriter`."""
-        try:
-            with self._store.reader() as handle:
-                found = handle.query(
-                    f"SELECT max(end_offset) FROM {self._store.database}.ledger"
-                    " WHERE source = {source:String} AND topic = {topic:String} AND partition = {partition:UInt32}",
-                    parameters={"source": source, "topic": topic, "partition": partition},
-                )
-                return int(found.result_rows[0][0])
-        except StoreError:
-            raise
-        except Exception as error:
-            raise translated(error) from error
+        place = {"source": source, "topic": topic, "partition": partition, "log": log}
+        return int(self._store.ask(f"SELECT max(end_offset) {self._rows_of_log()}", place)[0][0])
+
+    def accounted(self, source: str, topic: str, partition: int, plan: Plan) -> bool:
+        """See :class:`SpanWriter`."""
+        place = {"source": source, "topic": topic, "partition": partition, "log": plan.log}
+        own = " AND end_offset = {end:UInt64} AND arrived = {now:UInt64} AND NOT gap"
+        return bool(
+            self._store.ask(f"SELECT count() {self._rows_of_log()}{own}", {**place, "end": plan.end, "now": plan.now})[
+                0
+            ][0]
+        )
+
+    def forgets(self, since_us: int) -> bool:
+        """See :class:`SpanWriter`. Of the tables that fill up first: those with a partition a day."""
+        counted = (
+            "SELECT count() FROM (SELECT arrived, toDate(toDateTime(intDiv(start_us, 1000000), 'UTC')) AS day"
+            f" FROM {self._store.database}.spans WHERE arrived > {{since:UInt64}} GROUP BY arrived, day)"
+        )
+        return int(self._store.ask(counted, {"since": since_us})[0][0]) >= DEDUPLICATION_WINDOW // 2
+
+    def rows_of(self, arrived: int, from_us: int, to_us: int) -> Container[RowName]:
+        """See :class:`SpanWriter`."""
+        found = self._store.ask(
+            f"SELECT hex(trace_id), id, kind FROM {self._store.database}.spans"
+            " WHERE start_us BETWEEN {from:UInt64} AND {to:UInt64} AND arrived = {arrived:UInt64}",
+            {"from": from_us, "to": to_us, "arrived": arrived},
+        )
+        return {(bytes.fromhex(trace_id), int(number), str(kind)) for trace_id, number, kind in found}
+
+    def _rows_of_log(self) -> str:
+        """On a replicated cluster every replica is asked: one that lags would have us read again what is stored."""
+        settings = self._store.settings
+        ledger = f"{self._store.database}.ledger"
+        if settings.on_cluster:
+            ledger = f"clusterAllReplicas('{settings.cluster}', {settings.home}.ledger)"
+        return f"FROM {ledger} WHERE {_OF_LOG}"
 
     def check(self) -> None:
         """See :class:`SpanWriter`."""
@@ -100,65 +135,10 @@ class ClickHouseWriter:
         """See :class:`SpanWriter`."""
         self._store.close()
 
-    def _insert_rows(self, table: str, rows: Sequence[Mapping[str, Any]], token: str) -> None:
-        names = tuple(rows[0])
-        self._insert(table, names, [[row[name] for row in rows] for name in names], token)
 
-    def _insert(self, table: str, names: Sequence[str], columns: list[list[Any]], token: str) -> None:
-        qualified = f"{self._store.database}.{table}"
-        try:
-            with self._store.writer() as handle:
-                context = handle.create_insert_context(
-                    qualified,
-                    names,
-                    column_types=self._column_types(handle, qualified, names),
-                    column_oriented=True,
-                    settings={
-                        "insert_deduplication_token": token,
-                        "insert_deduplicate": 1,
-                        "deduplicate_blocks_in_dependent_materialized_views": 1,
-                        "async_insert": 0,
-                    },
-                )
-                context.data = columns
-                # One block of the native format, not one per 2 MB: parsed faster, and never cut differently.
-                context.block_row_count = len(columns[0])
-                try:
-                    handle.data_insert(context)
-                finally:
-                    # It refers to itself, and would keep the block in memory until Python looks for cycles.
-                    vars(context).clear()
-        except StoreError:
-            raise
-        except Exception as error:
-            raise translated(error) from error
-
-    def _column_types(self, handle: Any, table: str, names: Sequence[str]) -> list[Any]:
-        """Types of the columns, asked for once: a DESCRIBE per insert costs a millisecond."""
-        if table not in self._types:
-            described = handle.create_insert_context(table, list(names))
-            self._types[table] = [quickened(column_type) for column_type in described.column_types]
-        return self._types[table]
-
-
-def translated(error: Exception) -> StoreError:
-    """The store error that says what to do about ``error``."""
-    from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
-
-    text = str(error)
-    code = getattr(error, "code", None)
-    if code == _TOO_MANY:
-        return StoreRefusedError(text) if "partitions" in text else StoreAwayError(text)
-    # The engine reserves space before it writes, but a neighbour on the same disk may take it in between.
-    if code in _AWAY_CODES or "No space left on device" in text:
-        return StoreAwayError(text)
-    if isinstance(error, OperationalError) or (isinstance(error, OSError) and not isinstance(error, UnicodeError)):
-        space = " (no space left for temporary files)" if getattr(error, "errno", 0) == errno.ENOSPC else ""
-        return StoreAwayError(text + space)
-    # Encoding happens before the first byte reaches the engine.
-    if isinstance(error, (DataError, UnicodeError, AttributeError, TypeError, OverflowError, ValueError)):
-        return StoreRefusedError(f"{type(error).__name__}: {text}")
-    return StoreError(text) if isinstance(error, DatabaseError) else StoreError(f"{type(error).__name__}: {text}")
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows with the same names as columns, the way the store takes them."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _ledger_row(entry: LedgerEntry) -> dict[str, Any]:
@@ -181,6 +161,8 @@ def _ledger_row(entry: LedgerEntry) -> dict[str, Any]:
         "rejected": dict(counts.rejected),
         "cut": dict(counts.cut),
         "collector": entry.collector,
+        "log": entry.log,
+        "why": entry.why,
     }
 
 
@@ -197,6 +179,7 @@ def _dead_rows(entry: LedgerEntry, block: Block) -> list[dict[str, Any]]:
             "reason": letter.reason,
             "detail": letter.detail.encode("utf-8", "replace").decode(),
             "raw": letter.raw,
+            "log": entry.log,
         }
         for letter in block.dead
     ]

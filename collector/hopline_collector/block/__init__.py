@@ -1,0 +1,1 @@
+"""Bytes to a block of columns, without I/O."""

@@ -1,0 +1,1 @@
+"""What has to be done now and then beside the hand-over."""

@@ -1,0 +1,1 @@
+"""Where spans come in: HTTP and gRPC receivers, bodies, the way into a log."""

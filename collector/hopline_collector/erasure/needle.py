@@ -1,0 +1,51 @@
+"""What is looked for, said so that no statement and no log of the store holds it in plain."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+_WORD: Final = "0-9A-Za-z_"
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """A user's id, or a trace's (`trace`): found where it stands alone, not as a piece of a longer word."""
+
+    text: str
+    trace: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would find everything, and what is no id."""
+        if not self.text.strip() or len(self.text) > 1_024:
+            raise ValueError("uid: expected 1 to 1,024 characters that are not all blank")
+        if self.trace and not re.fullmatch(r"[0-9a-f]{32}", self.text):
+            raise ValueError("trace_id: expected 32 lower-case hex")
+
+    @property
+    def digest(self) -> str:
+        """What an audit line keeps: SHA-256 of the id, in hex."""
+        return sha256(self.text.encode()).hexdigest()
+
+    def parameters(self) -> dict[str, Any]:
+        """For a statement with :meth:`found_in`; in hex, as logs of a server hold parameters."""
+        # `toString` of an array or a map writes quotes and backslashes with a backslash.
+        escaped = self.text.replace("\\", "\\\\").replace("'", "\\'")
+        forms = "|".join(re.escape(form) for form in dict.fromkeys((self.text, escaped)))
+        return {"text": self.text.encode().hex(), "pattern": self._alone(forms).encode().hex()}
+
+    @staticmethod
+    def found_in(columns: list[str]) -> str:
+        """A condition: one of the columns, whatever its type, holds it. `position` spares most rows the pattern."""
+        plain = "unhex({text:String})"
+        tests = []
+        for column in columns:
+            text = f"toString({column})"
+            sieve = f"(position({text}, {plain}) > 0 OR position({text}, '\\\\') > 0)"
+            tests.append(f"({sieve} AND match({text}, unhex({{pattern:String}})))")
+        return f"({' OR '.join(tests)})"
+
+    def _alone(self, forms: str) -> str:
+        before = f"(^|[^{_WORD}])" if re.match(rf"[{_WORD}]", self.text) else ""
+        after = f"($|[^{_WORD}])" if re.search(rf"[{_WORD}]$", self.text) else ""
+        return f"(?s){before}({forms}){after}"

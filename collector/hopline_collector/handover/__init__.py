@@ -1,0 +1,1 @@
+"""The exactly-once protocol: plan, insert, commit."""

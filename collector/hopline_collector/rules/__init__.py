@@ -1,0 +1,1 @@
+"""What is sampled, limited and kept: the rules and their numbered snapshots."""

@@ -1,0 +1,1 @@
+"""The logs that the hand-over reads: Kafka and the local journal."""
