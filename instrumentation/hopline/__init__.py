@@ -1,31 +1,40 @@
-"""Distributed tracing with hierarchical span ids."""
+"""Distributed tracing with hierarchical span ids.
 
-from typing import Final
+Importing this loads next to nothing: the module of a name comes with the name's first use, so that a program which
+merely has the library at hand pays nothing for it.
+"""
 
-__version__: Final = "0.1.0"
+from importlib import import_module
 
-from hopline.api import (
-    annotate,
-    configure,
-    counters,
-    current_span,
-    disable,
-    enable,
-    extract,
-    flush,
-    get,
-    inject,
-    put,
-    put_once,
-    set_uid,
-    shutdown,
-    tag,
-)
-from hopline.decorators import trace
-from hopline.hooks import install, uninstall
-from hopline.spans import Span
-from hopline.stages import client_recv, client_send, server_recv, server_send
-from hopline.tracer import span
+from hopline.version import __version__ as __version__
+
+TYPE_CHECKING = False
+"""As type checkers know it; importing `typing` for it would cost more than all else here."""
+
+if TYPE_CHECKING:
+    from hopline.api import (
+        annotate,
+        configure,
+        counters,
+        current_span,
+        detached,
+        disable,
+        enable,
+        extract,
+        flush,
+        get,
+        inject,
+        put,
+        put_once,
+        set_uid,
+        shutdown,
+        tag,
+    )
+    from hopline.decorators import trace
+    from hopline.hooks import install, uninstall
+    from hopline.spans import Span
+    from hopline.stages import client_recv, client_send, server_recv, server_send
+    from hopline.tracer import span
 
 __all__ = [
     "Span",
@@ -35,6 +44,7 @@ __all__ = [
     "configure",
     "counters",
     "current_span",
+    "detached",
     "disable",
     "enable",
     "extract",
@@ -53,3 +63,25 @@ __all__ = [
     "trace",
     "uninstall",
 ]
+
+_ELSEWHERE = {
+    "Span": "spans",
+    "span": "tracer",
+    "trace": "decorators",
+    **dict.fromkeys(("install", "uninstall"), "hooks"),
+    **dict.fromkeys(("client_recv", "client_send", "server_recv", "server_send"), "stages"),
+}
+"""Where a public name comes from, if not from `api`."""
+
+
+def __getattr__(name: str) -> object:
+    """Load the module of a public name, and keep what it gives: this is asked once a name."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"hopline.{_ELSEWHERE.get(name, 'api')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,10 +1,10 @@
 """The functions of the public API that act on the current span or the one tracer."""
 
-from collections.abc import Callable, MutableMapping
-from typing import Any
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from hopline import tracer as tracing
-from hopline.context import current
+from hopline.context import Detached, current
 from hopline.noop import NOOP
 from hopline.propagation import outbound
 from hopline.propagation.inbound import Headers, Remote
@@ -12,29 +12,31 @@ from hopline.propagation.inbound import extract as extract_headers
 from hopline.spans import Span
 from hopline.text import as_text
 
+if TYPE_CHECKING:
+    from typing import Unpack
 
-def configure(
-    *,
-    service: str | None = None,
-    endpoint: str | None = None,
-    sample: float | None = None,
-    clock: Callable[[], int] | None = None,
-    **settings: object,
-) -> None:
+    from hopline.setting_types import Settings
+
+
+def configure(**settings: "Unpack[Settings]") -> None:
     """Set up tracing for this process; what is not given comes from ``HOPLINE_*`` or the default.
 
     ``endpoint`` is ``kafka://host:port[,host:port]``, ``http://host:port``, ``memory:`` or
     ``none:``; ``sample`` the share of traces kept; ``clock`` nanoseconds since the epoch. All
-    other names are those of :class:`hopline.config.Config`. Never raises: a value that cannot be
+    names are those of :class:`hopline.config.Config`. Never raises: a value that cannot be
     used is warned about and its default holds.
     """
-    given = {"service": service, "endpoint": endpoint, "sample": sample, "clock": clock}
-    tracing.configure(**{name: value for name, value in given.items() if value is not None}, **settings)
+    tracing.configure(**settings)
 
 
 def current_span() -> Span:
     """The span the running code belongs to; outside any, a span that takes everything and keeps nothing."""
     return current.get() or NOOP
+
+
+def detached() -> Detached:
+    """``with hopline.detached():`` nothing below belongs to the current span; what begins there begins a trace."""
+    return Detached()
 
 
 def annotate(key: str, value: Any = "") -> None:
@@ -87,7 +89,8 @@ def inject(headers: MutableMapping[str, str], host: str | None = None) -> Mutabl
 def extract(headers: Headers) -> Remote | None:
     """The context that ``headers`` carry, or ``None``; never raises on their content."""
     tracer = tracing.active()
-    return extract_headers(headers, tracer.config.baggage_bytes, tracer.counts.add)[0]
+    remote = extract_headers(headers, tracer.config.baggage_bytes, tracer.counts.add)[0]
+    return remote if remote is not None and remote.trace_id else None
 
 
 def flush(timeout: float = 5.0) -> bool:

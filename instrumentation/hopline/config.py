@@ -1,19 +1,28 @@
 """Settings of the client: one table of name, default and help.
 
-Each field of :class:`Config` is a setting. Its environment variable is
+Each :class:`~hopline.setting.Setting` in :class:`Config` is one. Its environment variable is
 ``HOPLINE_`` and the name in capitals. An argument of ``hopline.configure`` wins
 over the environment, and that over the default. Nothing is read at import.
 """
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from pathlib import PurePath
 from typing import Any, Final
 
 from hopline.errors import SettingError
+from hopline.setting import DAY_S, Setting, read_pairs
+from hopline.setting_readers import (
+    bare_endpoint,
+    read_accepting,
+    read_clock,
+    read_endpoint,
+    read_rate,
+    read_rates,
+    read_token,
+    read_topic,
+)
+from hopline.text import as_text
 
 PREFIX: Final = "HOPLINE_"
 
@@ -26,7 +35,10 @@ IGNORED_PATHS: Final = (
     "/metrics",
     "/grpc.health.v1.Health/Check",
 )
-MASKED_KEYS: Final = ("authorization", "cookie", "set-cookie", "password", "secret", "token", "api_key", "card")
+MASKED_KEYS: Final = (
+    "authorization", "cookie", "cookies", "set-cookie", "password", "passwords", "passwd", "pwd", "secret", "secrets",
+    "token", "api_key", "card",
+)  # fmt: skip
 SCAN_ONLY_KEYS: Final = (
     "url",
     "url.full",
@@ -43,34 +55,59 @@ SCAN_ONLY_KEYS: Final = (
     "messaging.message.body.size",
     "exception.stacktrace",
 )
+COMPRESSIONS: Final = ("", "lz4", "zstd", "gzip", "snappy", "none")
+
+SERVER_NAMES: Final = frozenset({
+    "alerts", "allow_origins", "attention_slowdown", "attention_success", "bad_error_rate", "base_path",
+    "behind_proxy", "canary", "canary_s", "canary_token", "clickhouse", "cluster", "collector_id", "config", "data",
+    "database", "dead_letter_days", "disk_share", "figure_days", "free_disk_bytes", "fsync", "group", "hosts",
+    "insert_quorum", "kafka", "kafka_home", "keep", "listen_host", "log_format", "log_level", "log_link",
+    "otlp_grpc_port", "otlp_port", "partitions", "port", "proxy_user_header", "public_url", "replicated",
+    "replication_factor", "server", "shutdown_s", "span_days", "strict_trace_ids", "tag_columns", "test_full",
+    "thinning_days", "thinning_share", "thinning_slow_s", "thinning_uids", "tls_cert", "tls_key", "tokens", "topics",
+    "tour", "warn_error_rate", "watchdog_s",
+})  # fmt: skip
+"""Names of the server's settings: in an environment that both read they are no mistakes."""
+
+_MANY: Final = 1_000_000_000
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _setting(default: Any, text: str, **more: Any) -> Any:
+    return Setting(default, text, **more)
 
 
-@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one process, frozen."""
 
-    # ruff: noqa: RUF009 - the defaults are the table: value and help beside each name
-
     service: str = _setting("", "Name of this service; else OTEL_SERVICE_NAME, else the script's name")
     endpoint: str = _setting(
-        "http://127.0.0.1:9411", "Where rows go: kafka://host:port[,host:port], http://host:port, memory: or none:"
+        "http://127.0.0.1:9411",
+        "Where rows go: kafka://host:port[,host:port], http://host:port, memory: or none:",
+        parse=read_endpoint,
     )
-    sample: float = _setting(1.0, "Share of traces kept, decided once at the root: 0 or 0.0001 to 1")
-    sample_target: float = _setting(0.0, "Traces kept per second (0 = no target); the rate adapts each second")
-    sample_operations: tuple[str, ...] = _setting((), "Rates of single operations: 'GET /health=0,POST /pay=1'")
+    sample: float = _setting(1.0, "Share of traces kept, decided once at the root: 0 or 0.0001 to 1", parse=read_rate)
+    sample_target: float = _setting(
+        0.0, "Traces kept per second (0 = no target); the rate adapts each second", high=_MANY
+    )
+    sample_operations: tuple[str, ...] = _setting(
+        (), "Rates of single operations: 'GET /orders/{number}=0,POST /pay=1'", parse=read_rates
+    )
     follow_inbound: bool = _setting(True, "Follow the caller's sampled flag; false decides anew")
-    accept_inbound: bool = _setting(True, "Continue the caller's trace; false (a public edge) starts and links")
+    accept_inbound: bool | str = _setting(
+        True,
+        "Continue the caller's trace: true, false (a public edge: starts and links), or trusted: of trusted_hosts only",
+        parse=read_accepting,
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Proxies in front of this service, addresses or networks: their X-Forwarded-For says who calls"
+    )
     instance: str = _setting("", "Name of this process; default host:pid")
     host: str = _setting("", "Name of this machine; default its host name")
     zone: str = _setting("", "Data centre")
     env: str = _setting("", "Deployment environment, such as prod")
     version: str = _setting("", "Version of the service")
     enabled: bool = _setting(True, "False: no spans, no headers; hopline.disable() does the same live")
-    b3: str = _setting("", "Also write B3 headers: single or multi")
+    b3: str = _setting("", "Also write B3 headers: single or multi", words=("", "single", "multi"))
     trusted_hosts: tuple[str, ...] = _setting(
         TRUSTED_HOSTS, "Hosts that baggage may leave to: loopback, private, single-label, *, names, .suffixes"
     )
@@ -80,88 +117,122 @@ class Config:
     baggage_tags: tuple[str, ...] = _setting(
         (), "Keys of baggage that each row gets as tags, besides uid and load_test, which have fields"
     )
-    baggage_bytes: int = _setting(1024, "Most bytes of baggage sent, up to 8192; the newest key is dropped")
-    ignore_paths: tuple[str, ...] = _setting(IGNORED_PATHS, "Request paths without a row")
-    mask: tuple[str, ...] = _setting(MASKED_KEYS, "Tags whose key holds one of these words are masked")
-    scan_only: tuple[str, ...] = _setting(SCAN_ONLY_KEYS, "Keys of high entropy: kept out of the tag index")
-    row_bytes: int = _setting(16_384, "Most bytes of text in one row; more is cut and marked")
-    buffer_rows: int = _setting(20_000, "Rows kept while they cannot be sent; then the oldest is dropped")
-    batch_rows: int = _setting(100, "Rows encoded and sent together")
-    batch_ms: int = _setting(50, "Longest wait of a finished row before it is sent, in milliseconds")
-    open_rows_s: float = _setting(30.0, "A row open for this long is sent as an unfinished copy, in seconds")
-    report_s: float = _setting(10.0, "How often the counters of this process are sent, in seconds")
-    exit_timeout_s: float = _setting(2.0, "Longest wait for the last rows at exit, in seconds")
-    topic: str = _setting("hopline.spans", "Kafka topic")
-    kafka_buffer_bytes: int = _setting(33_554_432, "Bytes in flight to Kafka; more waits in the row buffer")
-    kafka_acks: str = _setting("all", "all (idempotent), 1 or 0")
-    compression: str = _setting("", "Kafka: lz4, zstd, gzip, none (default lz4 when installed). HTTP: gzip, none")
-    kafka_options: tuple[str, ...] = _setting(
-        (), "Further producer options: 'security_protocol=SASL_SSL,sasl_mechanism=PLAIN'"
+    baggage_bytes: int = _setting(1024, "Most bytes of baggage sent, up to 8192; the newest key is dropped", high=8192)
+    ignore_paths: tuple[str, ...] = _setting(
+        IGNORED_PATHS, "Request paths without a row; what happens below them has none either"
     )
-    token: str = field(default="", repr=False, metadata={"help": "Bearer token of the HTTP endpoint"})
-    clock: Callable[[], int] | None = _setting(None, "Nanoseconds since the epoch; for tests and skewed demos")
+    only_below_parent: bool = _setting(False, "True: calls outside any span make no row")
+    websocket_messages: bool = _setting(False, "A row for the handling of each message that comes over a websocket")
+    response_headers: bool = _setting(True, "Answer with hopline-trace-id and hopline-service")
+    stack_traces: bool = _setting(True, "Keep where the exception of a failing row came from: files, lines, functions")
+    mask: tuple[str, ...] = _setting(MASKED_KEYS, "Tags whose key holds one of these as a whole word are masked")
+    gen_ai_content: bool = _setting(False, "Keep prompts and answers of language models that OpenTelemetry tells of")
+    scan_only: tuple[str, ...] = _setting(SCAN_ONLY_KEYS, "Keys of high entropy: kept out of the tag index")
+    row_bytes: int = _setting(16_384, "Most bytes of text in one row; more is cut and marked", low=1, high=_MANY)
+    buffer_rows: int = _setting(
+        20_000, "Rows kept while they cannot be sent; then the oldest is dropped", low=1, high=_MANY
+    )
+    batch_rows: int = _setting(100, "Rows encoded and sent together", low=1, high=_MANY)
+    batch_ms: int = _setting(50, "Longest wait of a finished row before it is sent, in milliseconds", low=1, high=DAY_S)
+    open_rows_s: float = _setting(
+        30.0, "A row open for this long is sent as an unfinished copy, in seconds", high=_MANY
+    )
+    report_s: float = _setting(10.0, "How often the counters of this process are sent, in seconds", high=_MANY)
+    exit_timeout_s: float = _setting(
+        2.0, "Longest wait for the last rows at exit while they are being taken, in seconds", high=DAY_S
+    )
+    exit_away_s: float = _setting(
+        0.2, "Longest wait at exit for a far side that does not answer, in seconds", high=DAY_S
+    )
+    topic: str = _setting("hopline.spans", "Kafka topic", parse=read_topic)
+    kafka_buffer_bytes: int = _setting(
+        33_554_432, "Bytes in flight to Kafka; more waits in the row buffer", low=1, high=1e12
+    )
+    kafka_acks: str = _setting("all", "all (idempotent), 1 or 0", words=("all", "1", "0"))
+    compression: str = _setting(
+        "", "Kafka: lz4, zstd, gzip, none (default lz4 when installed). HTTP: gzip, none", words=COMPRESSIONS
+    )
+    kafka_options: tuple[str, ...] = _setting(
+        (), "Further producer options: 'security_protocol=SASL_SSL,sasl_mechanism=PLAIN'", parse=read_pairs, secret=True
+    )
+    token: str = _setting("", "Bearer token of the HTTP endpoint", parse=read_token, secret=True)
+    clock: Callable[[], int] | None = _setting(
+        None, "Nanoseconds since the epoch; for tests and skewed demos", parse=read_clock
+    )
 
-    def __post_init__(self) -> None:
-        """Refuse values outside their range.
+    def __init__(self, **given: Any) -> None:
+        """Settings of these values, and the defaults of all others.
 
         Raises:
             SettingError: names the setting and what it may be.
+            TypeError: there is no such setting.
 
         """
-        if not (self.sample == 0 or 0.0001 <= self.sample <= 1):
-            raise SettingError(f"sample is {self.sample}: use 0, or 0.0001 to 1")
-        if self.b3 not in {"", "single", "multi"}:
-            raise SettingError(f"b3 is {self.b3!r}: use single or multi")
-        if not 0 <= self.baggage_bytes <= 8192:
-            raise SettingError(f"baggage_bytes is {self.baggage_bytes}: use 0 to 8192")
-        for name in ("buffer_rows", "batch_rows", "batch_ms", "row_bytes", "kafka_buffer_bytes"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}: use 1 or more")
+        own = vars(self)
+        own.update((name, setting.default) for name, setting in SETTINGS.items())
+        for name, value in given.items():
+            if name not in SETTINGS:
+                raise TypeError(f"there is no setting {name}")
+            try:
+                own[name] = SETTINGS[name].read(value)
+            except SettingError as error:
+                raise SettingError(f"setting {name}: {error}") from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"settings are frozen; hopline.configure({name}=...) makes new ones")
+
+    def __repr__(self) -> str:
+        """The values, but for secrets."""
+        shown = {
+            name: "***" if setting.secret and getattr(self, name) else getattr(self, name)
+            for name, setting in SETTINGS.items()
+        }
+        shown["endpoint"] = bare_endpoint(self.endpoint)
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+SETTINGS: Final[dict[str, Setting]] = {
+    name: value for name, value in vars(Config).items() if isinstance(value, Setting)
+}
+"""The table, in order."""
 
 
 def load(overrides: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> tuple[Config, list[str]]:
-    """Effective settings and the problems met: a bad value is named and its default used."""
-    values: dict[str, Any] = _from_otel(environ)
+    """Effective settings and the problems met: a bad value is named and its default used. Never raises."""
+    values: dict[str, Any] = {}
     problems: list[str] = []
-    table = {f.name: f for f in fields(Config)}
-    given = {name: environ[PREFIX + name.upper()] for name in table if environ.get(PREFIX + name.upper())}
-    for name, value in {**given, **overrides}.items():
-        if name not in table:
-            problems.append(f"there is no setting {name}")
+    given = {name: environ[PREFIX + name.upper()] for name in SETTINGS if environ.get(PREFIX + name.upper())}
+    layers = (_from_otel(environ), given, {name: value for name, value in overrides.items() if value is not None})
+    for name, value in (pair for layer in layers for pair in layer.items()):
+        if name not in SETTINGS:
+            problems.append(f"there is no setting {as_text(name)}{_meant(as_text(name))}")
             continue
         try:
-            parsed = _parse(table[name], value)
-            Config(**{name: parsed})
-        except (SettingError, TypeError, ValueError) as error:
-            problems.append(f"setting {name}: {error}")
-        else:
-            values[name] = parsed
+            values[name] = SETTINGS[name].read(value)
+        except Exception as error:  # whatever a value of the application's does when it is looked at
+            reason = error if isinstance(error, SettingError) else type(error).__name__
+            problems.append(f"setting {name}: {reason}")
+    problems += _unknown(environ)
     values["service"] = values.get("service") or _script_name()
-    values["host"] = values.get("host") or socket.gethostname()
+    values["host"] = values.get("host") or _host_name()
     return Config(**values), problems
 
 
-def _parse(setting: "Field[Any]", value: Any) -> Any:
-    """``value`` as the type of the setting's default; text is parsed."""
-    default: Any = setting.default
-    if default is None:
-        if not callable(value):
-            raise SettingError(f"{value!r} is no function")
-        return value
-    if isinstance(default, bool):
-        return value if isinstance(value, bool) else _parse_bool(str(value))
-    if isinstance(default, tuple):
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(part for part in (str(part).strip() for part in parts) if part)
-    return type(default)(value)
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    """A problem for each name of the environment that begins as ours do and is none."""
+    names = (name[len(PREFIX) :].lower() for name in environ if name.startswith(PREFIX))
+    return [
+        f"there is no setting {PREFIX}{name.upper()}{_meant(name, PREFIX)}"
+        for name in names
+        if name not in SETTINGS and name not in SERVER_NAMES
+    ]
 
 
-def _parse_bool(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    try:
-        return words[text.strip().lower()]
-    except KeyError:
-        raise SettingError(f"{text!r} is neither true nor false") from None
+def _meant(name: str, prefix: str = "") -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name.lower(), SETTINGS, n=1)
+    return f"; is {prefix}{near[0].upper() if prefix else near[0]} meant?" if near else ""
 
 
 def _from_otel(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -180,6 +251,19 @@ def _from_otel(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _script_name() -> str:
     """Name of the running script, or of the package under ``python -m``; ``python`` in a shell."""
+    from pathlib import PurePath
+
     path = PurePath(sys.argv[0] if sys.argv else "")
     name = path.parent.name if path.stem == "__main__" else path.stem
-    return name if name not in {"", "-c", "-"} else "python"
+    return _clean(name) if name not in {"", "-c", "-"} else "python"
+
+
+def _host_name() -> str:
+    import socket
+
+    return _clean(socket.gethostname())
+
+
+def _clean(name: str) -> str:
+    """A name that the system gave, as a setting may have it."""
+    return "".join(char for char in name.encode("utf-8", "replace").decode() if char.isprintable())[:256]

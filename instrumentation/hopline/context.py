@@ -1,20 +1,8 @@
-"""The one context variable: the span that the running code belongs to.
+"""Which span the running code belongs to, and making another one the current."""
 
-Its value is a recording span, the root of an unsampled trace, the shared no-op
-(nothing is to be traced here: our own sender thread), or ``None`` (no trace).
-"""
+from hopline.spans import Span, current, get_current, set_current, still_open
 
-from contextvars import ContextVar
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hopline.spans import Span
-
-current: ContextVar["Span | None"] = ContextVar("hopline_current_span", default=None)
-
-# Bound once: looking the methods up costs each span a tenth.
-get_current = current.get
-set_current = current.set
+__all__ = ["Active", "current", "get_current", "set_current"]
 
 
 class Active:
@@ -22,7 +10,7 @@ class Active:
 
     __slots__ = ("_before", "_span")
 
-    def __init__(self, span: "Span | None") -> None:
+    def __init__(self, span: Span | None) -> None:
         self._span = span
 
     def __enter__(self) -> None:
@@ -30,5 +18,22 @@ class Active:
         current.set(self._span)
 
     def __exit__(self, *exc_info: object) -> None:
-        if current.get() is self._span:
-            current.set(self._before)
+        span, before = self._span, self._before
+        if current.get() is span:
+            current.set(before if before is None or span is None or not before.end_ns else still_open(before, span))
+
+
+class Detached:
+    """``with hopline.detached():`` nothing below belongs to the current span: what begins there begins a trace.
+
+    For what is started once and lives on: a worker thread, a connection pool, a consumer's task.
+    """
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = current.get()
+        current.set(None)
+
+    def __exit__(self, *exc_info: object) -> None:
+        current.set(self._before)

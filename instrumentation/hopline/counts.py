@@ -1,14 +1,21 @@
 """Counters of what the client did and lost, and one rate-limited warning."""
 
-import logging
 import threading
 from collections import Counter
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import logging
 
 WARNING_INTERVAL_S: Final = 60.0
 
-_logger = logging.getLogger("hopline")
+
+def logger() -> "logging.Logger":
+    """Ours; the module is a third of what `import hopline` costs, so it is imported with the first line."""
+    import logging
+
+    return logging.getLogger("hopline")
 
 
 class Counts:
@@ -38,21 +45,20 @@ class Counts:
 
 
 class Warner:
-    """Says one line a minute at most; the rest is only counted."""
+    """Says one line a minute of each kind of trouble; the rest is only counted."""
 
     __slots__ = ("_next", "_withheld")
 
     def __init__(self) -> None:
-        self._next = 0.0
-        self._withheld = 0
+        self._next: dict[str, float] = {}
+        self._withheld: Counter[str] = Counter()
 
-    def warn(self, message: str) -> None:
-        """Log ``message``, or withhold it when one was logged in the last minute."""
+    def warn(self, kind: str, message: str) -> None:
+        """Log ``message``, or withhold it when one of this ``kind`` was logged in the last minute."""
         now = monotonic()
-        if now < self._next:
-            self._withheld += 1
+        if now < self._next.get(kind, 0.0):
+            self._withheld[kind] += 1
             return
-        self._next = now + WARNING_INTERVAL_S
-        more = f" ({self._withheld} more warnings withheld)" if self._withheld else ""
-        self._withheld = 0
-        _logger.warning("%s%s", message, more)
+        self._next[kind] = now + WARNING_INTERVAL_S
+        withheld = self._withheld.pop(kind, 0)
+        logger().warning("%s%s", message, f" ({withheld} more warnings withheld)" if withheld else "")

@@ -1,22 +1,28 @@
-"""``@trace``: a span around each call of a function, of any of the four kinds.
+"""``@trace``: a span around each call of a function, of any of the four kinds, or of each method of a class.
 
 A generator's span lasts from its first step to its end, and is the current span
 only while the generator runs, never while its caller does.
 """
 
 import functools
-import inspect
+import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
+from hopline.children import slow_path_child
 from hopline.context import get_current, set_current
 from hopline.ids import random_bits
 from hopline.noop import NOOP
-from hopline.spans import Span
-from hopline.tracer import LOCAL, LOOK_AROUND, under_unusual
+from hopline.spans import Span, still_open
+from hopline.tracer import LOCAL, LOOK_AROUND
 from hopline.tracer import span as new_span
 
 _new = object.__new__
+
+# Flags of a code object; importing `inspect`, which names them, costs more than all of `import hopline` may.
+_GENERATOR: Final = 0x20
+_COROUTINE: Final = 0x80
+_ASYNC_GENERATOR: Final = 0x200
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,7 +45,8 @@ def trace(
     """Trace each call of ``function``: sync, async, generator or async generator, method or not.
 
     Args:
-        function: given when used bare, ``@trace``.
+        function: given when used bare, ``@trace``. Of a class each public method that it defines is traced,
+            of a property its functions; a partial or any other callable object is called as it is.
         name: of the span; default the function's qualified name.
         tags: set on each span.
         capture: names of parameters whose values become tags.
@@ -51,21 +58,48 @@ def trace(
 
 
 def _wrap(function: Any, *, name: str, tags: dict[str, Any] | None, capture: tuple[str, ...]) -> Any:
+    again = functools.partial(_wrap, name=name, tags=tags, capture=capture)
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(_wrap(function.__func__, name=name, tags=tags, capture=capture))
-    label = name or function.__qualname__
+        return type(function)(again(function.__func__))
+    if isinstance(function, functools.cached_property):
+        return type(function)(again(function.func))
+    if isinstance(function, property):
+        getter, setter, deleter = (part and again(part) for part in (function.fget, function.fset, function.fdel))
+        return type(function)(getter, setter, deleter, function.__doc__)
+    if isinstance(function, type):
+        _wrap_methods(function, name, tags, capture)
+        return function
+    inner = _function_of(function)
+    label = name or (inner.__qualname__ if inner is not None else type(function).__qualname__)
     start = _plain_start(label, tags) if not capture else _capturing_start(function, label, tags, capture)
-    if inspect.isasyncgenfunction(function):
+    flags = getattr(getattr(inner or type(function).__call__, "__code__", None), "co_flags", 0)
+    if flags & _ASYNC_GENERATOR:
         wrapper = _async_generator(function, start)
-    elif inspect.iscoroutinefunction(function):
+    elif flags & _COROUTINE:
         wrapper = _coroutine(function, start)
-    elif inspect.isgeneratorfunction(function):
+    elif flags & _GENERATOR:
         wrapper = _generator(function, start)
     elif capture or tags:
         wrapper = _function(function, start)
     else:
         wrapper = _plain_function(function, label)
     return functools.update_wrapper(wrapper, function)
+
+
+def _function_of(target: Any) -> Any:
+    """The function that is called in the end, below partials; ``None`` for a callable object, whose type names it."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    return target if hasattr(target, "__qualname__") else None
+
+
+def _wrap_methods(owner: Any, name: str, tags: dict[str, Any] | None, capture: tuple[str, ...]) -> None:
+    """Trace the public methods that ``owner`` itself defines; a given name is put before theirs."""
+    for attribute, value in list(vars(owner).items()):
+        method = isinstance(value, (types.FunctionType, staticmethod, classmethod))
+        if method and not attribute.startswith("_"):
+            label = f"{name}.{attribute}" if name else ""
+            setattr(owner, attribute, _wrap(value, name=label, tags=tags, capture=capture))
 
 
 def _plain_start(label: str, tags: dict[str, Any] | None) -> Callable[[tuple[Any, ...], dict[str, Any]], Span]:
@@ -75,6 +109,8 @@ def _plain_start(label: str, tags: dict[str, Any] | None) -> Callable[[tuple[Any
 def _capturing_start(
     function: Any, label: str, tags: dict[str, Any] | None, capture: tuple[str, ...]
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], Span]:
+    import inspect
+
     signature = inspect.signature(function)
 
     def start(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
@@ -117,7 +153,7 @@ def _plain_function(function: Any, label: str) -> Any:
         numbers = parent.numbers
         number = next(numbers, 0) if numbers is not None else 0
         if not number & LOOK_AROUND:
-            with under_unusual(parent, number, label, LOCAL, {}):
+            with slow_path_child(parent, number, label, LOCAL, {}):
                 return function(*args, **kwargs)
         entry = parent.entry
         span = _new(Span)
@@ -144,7 +180,7 @@ def _plain_function(function: Any, label: str) -> Any:
         finally:
             end = entry.clock()
             if get_current() is span:
-                set_current(parent)
+                set_current(parent if not parent.end_ns else still_open(parent, span))
             span.end_ns = end
 
     return wrapper

@@ -6,15 +6,13 @@ threads alike, because they all hold the same object.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hopline.ids import TRACE_BYTES
-from hopline.model import LOAD_TEST, SAMPLED, WEIGHT_ONE
-from hopline.once import making
+from hopline.locks import creation_lock
+from hopline.process import Process
 from hopline.propagation.baggage import Baggage, clean
-
-if TYPE_CHECKING:
-    from hopline.tracer import Tracer
+from hopline.vocabulary import LOAD_TEST, SAMPLED, WEIGHT_ONE
 
 NO_CALLER: Final = ("", "", "", "")
 MAX_UID: Final = 256
@@ -23,8 +21,6 @@ MAX_UID: Final = 256
 class Entry:
     """Shared state of the rows under one server row, consumer row or root.
 
-    ``epoch_ns`` turns readings of ``clock`` into nanoseconds since the epoch: the
-    default clock is monotonic, so that a step of the wall clock bends no duration.
     ``operation`` names this work to callees; a web framework knows it only after
     routing, so it may be a function.
     """
@@ -39,11 +35,12 @@ class Entry:
         "flags",
         "operation",
         "path",
+        "process",
         "random",
         "raw_id",
         "remote_id",
+        "told",
         "trace_id",
-        "tracer",
         "tracestate",
         "uid",
         "weight",
@@ -51,7 +48,7 @@ class Entry:
 
     def __init__(  # noqa: PLR0917 - keywords would cost a tenth of the root
         self,
-        tracer: "Tracer",
+        process: Process,
         trace_id: int,
         operation: str | Callable[[], str],
         path: str = "0",
@@ -59,7 +56,7 @@ class Entry:
         flags: int = SAMPLED,
         weight: int = WEIGHT_ONE,
     ) -> None:
-        self.tracer = tracer
+        self.process = process
         self.trace_id = trace_id
         self.operation = operation
         self.path = path
@@ -67,15 +64,16 @@ class Entry:
         self.flags = flags
         self.weight = weight
         self.random = 0
+        self.told = 0
         self.raw_id = b""
         self.caller = NO_CALLER
         self.uid = ""
         self._baggage: Baggage | None = None
         self._plain = b""
         self.tracestate: tuple[str, ...] = ()
-        self.append = tracer.reporter.append
-        self.clock: Callable[[], int] = tracer.clock
-        self.epoch_ns = 0 if tracer.config.clock else tracer.reporter.epoch_ns
+        self.append = process.append
+        self.clock = process.clock
+        self.epoch_ns = process.epoch_ns
 
     @property
     def trace_hex(self) -> str:
@@ -106,7 +104,7 @@ class Entry:
     def baggage(self) -> Baggage | None:
         """What travels with the work; what came in is parsed when first asked for."""
         if self._plain:
-            with making:
+            with creation_lock:
                 if self._plain:
                     self._baggage = Baggage.of_plain(self._plain.decode(), *self._baggage_options())
                     self._plain = b""
@@ -119,7 +117,7 @@ class Entry:
     def baggage_header(self, sender_id: int) -> str:
         """The ``baggage`` header of a call of row ``sender_id``; what nobody touched goes on as it came."""
         plain = self._plain
-        if plain and len(plain) <= self.tracer.config.baggage_bytes:
+        if plain and len(plain) <= self.process.config.baggage_bytes:
             return plain.decode()
         return self.baggage.write(sender_id) if self.baggage is not None else ""
 
@@ -133,7 +131,7 @@ class Entry:
             self._declare("load_test", load_test)
 
     def receive_plain(self, plain: bytes) -> None:
-        """Take baggage of the usual shape (:mod:`hopline.propagation.usual`)."""
+        """Take baggage that the fast path has read (:mod:`hopline.propagation.fast_path`)."""
         if b"," in plain or plain.startswith(b"load_test="):
             self.receive(Baggage.of_plain(plain.decode(), *self._baggage_options()))
             return
@@ -142,14 +140,14 @@ class Entry:
             self.uid = plain[4 : 4 + MAX_UID].decode()
 
     def _own_baggage(self) -> Baggage:
-        with making:
+        with creation_lock:
             if self.baggage is None:
                 self._baggage = Baggage(*self._baggage_options())
             assert self._baggage is not None
             return self._baggage
 
     def _baggage_options(self) -> tuple[int, Callable[[str], None]]:
-        return self.tracer.config.baggage_bytes, self.tracer.counts.add
+        return self.process.config.baggage_bytes, self.process.counts.add
 
     def _declare(self, key: str, value: str) -> None:
         """Copy a declared key to where each row finds it."""

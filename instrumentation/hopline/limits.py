@@ -9,7 +9,7 @@ from typing import Final
 
 from hopline.config import Config
 from hopline.counts import Counts
-from hopline.spans import MAX_TAGS, Detail, Span
+from hopline.spans import Detail, Span
 from hopline.text import as_text
 
 MAX_NAME: Final = 512
@@ -19,15 +19,18 @@ MAX_TAG: Final = 2_048
 MAX_ATTR: Final = 8_192
 MAX_ERROR_TEXT: Final = 2_048
 SHORT: Final = 128
-"""Tags of this length need no sum: 64 of them with their keys are within a row of the default size."""
+"""Tags of so many characters need no sum while they are few."""
 FEW: Final = 16
-"""So many short tags beside as many short attrs need no sum either."""
+"""So many short tags beside as many short attrs are within a row of the default size, whatever their letters."""
+_MOST_BYTES: Final = 4
+"""Of a character in UTF-8."""
 
 CUT_TAG: Final = "hopline.cut"
 MASK: Final = "***"
 
 _PLAIN, _MASKED, _SCAN_ONLY = 0, 1, 2
 _VERDICTS: Final = 4_096
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W_a-zA-Z0-9]+")
 
 
 class Limits:
@@ -48,8 +51,8 @@ class Limits:
 
     def __init__(self, config: Config, counts: Counts) -> None:
         self._row_bytes = config.row_bytes
-        self._short = min(SHORT, config.row_bytes // MAX_TAGS - MAX_KEY)
-        self._masked = tuple(_normal(word) for word in config.mask)
+        self._short = min(SHORT, (config.row_bytes // FEW - MAX_KEY) // _MOST_BYTES)
+        self._masked = tuple(words_of(word) for word in config.mask)
         self._scan_only = frozenset(config.scan_only)
         self._declared = config.baggage_tags
         self._counts = counts
@@ -70,7 +73,11 @@ class Limits:
         kept = []
         for span in spans:
             try:
-                if span.name not in names or (span.rare is not None and not self._is_fine(span, span.rare)):
+                if (
+                    span.name not in names
+                    or len(span.tags) > FEW
+                    or (span.rare is not None and not self._is_fine(span, span.rare))
+                ):
                     self.apply(span)
                 else:
                     for key, value in span.tags.items():
@@ -131,7 +138,7 @@ class Limits:
         cut += n
         if len(self._names) < _VERDICTS and len(span.name) <= MAX_KEY:
             self._names.add(span.name)
-        budget = self._row_bytes - len(span.name)
+        budget = self._row_bytes - size(span.name)
         tags: dict[str, str] = {}
         attrs: dict[str, str] = {}
         for key, value in [*span.tags.items(), *(detail.attrs.items() if detail else ())]:
@@ -142,22 +149,24 @@ class Limits:
             is_attr = verdict == _SCAN_ONLY or (detail is not None and key in detail.attrs)
             short_key, n = _cut(key, MAX_KEY)
             text, m = _cut(MASK if verdict == _MASKED else value, MAX_ATTR if is_attr else MAX_TAG)
-            budget -= len(short_key) + len(text)
+            budget -= size(short_key) + size(text)
             cut += (n or m) if budget >= 0 else 1
             if budget >= 0:
                 (attrs if is_attr else tags)[short_key] = text
             else:
-                budget += len(short_key) + len(text)
+                budget += size(short_key) + size(text)
         if detail:
             cut += _mend(detail)
-            detail.error_text, n = _cut(detail.error_text, min(MAX_ERROR_TEXT, max(0, budget)))
+            detail.error_text, n = _cut(
+                detail.error_text, min(MAX_ERROR_TEXT, max(0, budget) // _widest(detail.error_text))
+            )
             detail.error_type, m = _cut(detail.error_type, MAX_KEY)
-            budget -= len(detail.error_text) + len(detail.error_type)
+            budget -= size(detail.error_text) + size(detail.error_type)
             kept = []
             for ts_us, key, value in detail.annotations:
                 text, k = _cut(MASK if self._verdict(key) == _MASKED else value, MAX_TAG)
                 short_key, j = _cut(key, MAX_KEY)
-                budget -= len(short_key) + len(text) + 8
+                budget -= size(short_key) + size(text) + 8
                 cut += (k or j) if budget >= 0 else 1
                 if budget >= 0:
                     kept.append((ts_us, short_key, text))
@@ -175,11 +184,9 @@ class Limits:
         """What becomes of ``key``; remembered, for keys repeat."""
         verdict = self._verdicts.get(key)
         if verdict is None:
-            normal = _normal(key)
-            if any(word in normal for word in self._masked):
+            verdict = _SCAN_ONLY if key in self._scan_only else _PLAIN
+            if names_a_secret(key, self._masked):
                 verdict = _MASKED
-            else:
-                verdict = _SCAN_ONLY if key in self._scan_only else _PLAIN
             if len(self._verdicts) < _VERDICTS and len(key) <= MAX_KEY:
                 self._verdicts[key] = verdict
                 if verdict != _MASKED:
@@ -209,9 +216,27 @@ def _is_link(trace_id: str, span_id: str, kind: str) -> bool:
     )
 
 
-def _normal(word: str) -> str:
-    """``API-Key``, ``api_key`` and ``api key`` are one word."""
-    return word.lower().replace("-", "").replace("_", "").replace(" ", "")
+def words_of(key: str) -> tuple[str, ...]:
+    """``API-Key``, ``api_key``, ``apiKey`` and ``api key`` are the same two words."""
+    return tuple(word.lower() for word in _WORD.findall(key))
+
+
+def names_a_secret(key: str, masked: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether ``key`` holds one of ``masked``, each some words, as whole words: ``access_token``, not ``tokens``."""
+    words = words_of(key)
+    return any(
+        "".join(secret) in words or any(words[i : i + len(secret)] == secret for i in range(len(words)))
+        for secret in masked
+    )
+
+
+def size(text: str) -> int:
+    """Bytes of ``text`` on the wire."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def _widest(text: str) -> int:
+    return 1 if text.isascii() else 4
 
 
 def _cut(text: str, limit: int) -> tuple[str, int]:

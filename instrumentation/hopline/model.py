@@ -8,36 +8,44 @@ too): the identity of a row is ``(id, kind)``, never the path.
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-Annotation = tuple[int, str, str]
-"""``(ts_us, key, value)``: a timed note."""
+from hopline.vocabulary import (
+    CALL_KINDS,
+    DEBUG,
+    ENTRY_KINDS,
+    FLAG_NAMES,
+    KINDS,
+    LOAD_TEST,
+    PEER_KINDS,
+    PROCESS_FIELDS,
+    SAMPLED,
+    WEIGHT_MAX,
+    WEIGHT_ONE,
+    Annotation,
+    Link,
+    flags_from_json,
+    flags_to_json,
+)
 
-Link = tuple[str, str, str]
-"""``(trace_id, id, kind)`` of another span that this one belongs with."""
-
-KINDS: Final = ("local", "client", "server", "producer", "consumer")
-"""Span kinds; the index in this tuple is the kind's number on the wire."""
-
-ENTRY_KINDS: Final = frozenset({"server", "consumer"})
-"""Kinds under which work enters a process."""
-
-CALL_KINDS: Final = frozenset({"client", "producer"})
-"""Kinds that hand their own path to the callee, so number no children themselves."""
-
-PEER_KINDS: Final = ("service", "db", "mq", "cache", "external")
-"""What the far end of an outgoing call can be."""
-
-SAMPLED: Final = 1
-DEBUG: Final = 2
-LOAD_TEST: Final = 4
-
-FLAG_NAMES: Final = {"sampled": SAMPLED, "debug": DEBUG, "load_test": LOAD_TEST}
-"""Names of the bits of :attr:`Row.flags`, as the JSON object spells them."""
-
-WEIGHT_ONE: Final = 1_000
-"""The weight of an unsampled-down row: thousandths of a call."""
-
-WEIGHT_MAX: Final = 10_000_000
-"""The largest weight: one row in ten thousand kept."""
+__all__ = [
+    "CALL_KINDS",
+    "DEBUG",
+    "ENTRY_KINDS",
+    "FIELDS",
+    "FLAG_NAMES",
+    "KINDS",
+    "LOAD_TEST",
+    "PEER_KINDS",
+    "PROCESS_FIELDS",
+    "SAMPLED",
+    "WEIGHT_MAX",
+    "WEIGHT_ONE",
+    "Annotation",
+    "Link",
+    "Row",
+    "flags_from_json",
+    "flags_to_json",
+    "path_key",
+]
 
 
 @dataclass(slots=True)
@@ -100,9 +108,6 @@ class Row:
 FIELDS: Final = tuple(f.name for f in fields(Row))
 """Names of all fields, in the order of :class:`Row`."""
 
-PROCESS_FIELDS: Final = ("service", "instance", "host", "zone", "env", "version")
-"""Fields that are facts of the process: once per message on the wire."""
-
 
 def path_key(span_id: str) -> tuple[int, ...]:
     """Sort key under which ``0.2`` comes before ``0.10`` and fragments come last.
@@ -112,13 +117,3 @@ def path_key(span_id: str) -> tuple[int, ...]:
     parts = span_id.split(".")
     head = (1,) if parts[0] == "~" else (0,)
     return head + tuple(int(p) if p.isascii() and p.isdigit() else -1 for p in parts)
-
-
-def flags_to_json(flags: int) -> dict[str, bool]:
-    """``{"sampled": true, ...}`` from the bit set."""
-    return {name: bool(flags & bit) for name, bit in FLAG_NAMES.items()}
-
-
-def flags_from_json(flags: dict[str, object]) -> int:
-    """The bit set from an object of booleans; unknown names are ignored."""
-    return sum(bit for name, bit in FLAG_NAMES.items() if flags.get(name))

@@ -7,9 +7,9 @@ from typing import Any, Final, Self
 from hopline.context import current
 from hopline.entry import Entry
 from hopline.ids import span_hex
-from hopline.model import SAMPLED
 from hopline.spans import Detail, Span
 from hopline.text import as_text
+from hopline.vocabulary import SAMPLED
 
 
 class NoopSpan(Span):
@@ -113,9 +113,10 @@ class UnsampledSpan(NoopSpan):
 
     __slots__ = ()
 
-    def __init__(self, entry: Entry, new_id: int) -> None:
+    def __init__(self, entry: Entry, new_id: int, kind: str = "") -> None:
         super().__init__()
         self.entry = entry
+        self.kind = kind
         self._previous = None
         self.id_int = new_id
         self.path = entry.path
@@ -133,6 +134,11 @@ class UnsampledSpan(NoopSpan):
         """Make the span before this one current again."""
         if current.get() is self:
             current.set(self._previous)
+        self.end_ns = 1
+
+    def finish(self, error: BaseException | None = None) -> None:  # noqa: ARG002 - no row that it could fail
+        """What this stands for is over."""
+        self.end_ns = 1
 
     def set_uid(self, uid: Any) -> None:
         """Name the user on every later call."""
@@ -157,6 +163,12 @@ class UnsampledSpan(NoopSpan):
     def flags(self) -> int:
         """Bits of :mod:`hopline.model`, without the sampled bit."""
         return self.entry.flags & ~SAMPLED
+
+
+class IgnoredSpan(UnsampledSpan):
+    """Stands for a request that the settings ignore: what happens below it makes no row, here and at its callees."""
+
+    __slots__ = ()
 
 
 NOOP: Final = NoopSpan()

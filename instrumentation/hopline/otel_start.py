@@ -2,9 +2,9 @@
 
 
 def install() -> None:
-    """Answer with our response headers when our sampler is in use; without OpenTelemetry's SDK do nothing."""
+    """Set up what our sampler needs around it when it is in use; without OpenTelemetry's SDK do nothing."""
     try:
-        from hopline.otel import response
+        from hopline.otel import instrument
     except ImportError:
         return
-    response.install()
+    instrument.install()

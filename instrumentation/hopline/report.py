@@ -9,39 +9,35 @@ Between the counters holds, once nothing is in motion:
 """
 
 import atexit
-import encodings.idna  # noqa: F401 - see below
-import logging
 import os
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from time import monotonic, perf_counter_ns, time_ns
+from time import monotonic, time_ns
 from typing import Final
 
 from hopline.config import Config
 from hopline.context import current
-from hopline.counts import Counts, Warner
+from hopline.counts import Counts, logger
 from hopline.errors import BatchRefused, TransportUnavailable
 from hopline.limits import Limits
-from hopline.model import PROCESS_FIELDS
 from hopline.noop import NOOP
+from hopline.process import Process
+from hopline.process_end import before_exit, begin_ending
+from hopline.setting_readers import bare_endpoint
+from hopline.signals import signals_left_to_others
 from hopline.spans import Span
+from hopline.termination import before_end
 from hopline.transports.base import Batch, Report, Transport
-
-# Connecting encodes the host's name by the codec idna, over HTTP and to Kafka. If the sender thread were the first to
-# import it, a process forked meanwhile would inherit half a module and lose all its rows: so it is imported here.
 
 SLICE: Final = 1_000
 """Most spans handed to the transport at once."""
 
-LIBRARY: Final = "hopline-python"
 _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _FLUSH_POLL_S: Final = 0.05
+_JOIN_S: Final = 0.02
 _CLOSE_GRACE_S: Final = 1.0
 """What the sender thread may take beyond the timeout to let go of its transport."""
-
-_logger = logging.getLogger(__name__)
 
 
 class Reporter:
@@ -51,22 +47,14 @@ class Reporter:
         self.config = config
         self.transport = transport
         self.counts = counts
-        self.warner = Warner()
-        self.process = process_facts(config)
         self._limits = Limits(config, counts)
         self.buffer: deque[Span] = deque()
         self.capacity = config.buffer_rows
-        self.append = self.buffer.append
+        self.process = Process(config, counts, self.buffer.append, self.make_room)
         self.before_close: list[Callable[[float], object]] = []
         """Called with the timeout when this closes: sources of rows that keep some back, such as OpenTelemetry's."""
         self._taken = 0
-        self.epoch_ns = 0
-        self._anchor()
         self._reset()
-
-    def _anchor(self) -> None:
-        """Whole microseconds, in ns, to add to the monotonic clock; renewed by the sender, as the clock may be set."""
-        self.epoch_ns = (time_ns() - perf_counter_ns()) // 1000 * 1000
 
     def _reset(self) -> None:
         self._pid = os.getpid()
@@ -80,9 +68,15 @@ class Reporter:
         self._open_sent: list[Span] = []
         self._held: Batch | None = None
         self._failures = 0
+        self._reached = False
         self._retry_at = 0.0
         self._report_at = 0.0
         self._deadline = 0.0
+
+    def make_room(self) -> None:
+        """:meth:`admit` where there is need of it."""
+        if self.thread is None or len(self.buffer) >= self.capacity:
+            self.admit()
 
     def admit(self) -> None:
         """Make room for more rows: the sender thread runs, and the oldest rows beyond the bound are dropped.
@@ -101,10 +95,17 @@ class Reporter:
     def _start(self) -> None:
         with self._starting:
             if self.thread is None and not self._stopping:
+                # Connecting encodes the host's name by this codec, and an outage is logged. If the sender thread were
+                # the first to import them, a process forked meanwhile would inherit half a module and await its lock.
+                import encodings.idna  # noqa: F401
+                import logging  # noqa: F401
+
                 thread = threading.Thread(target=self._run, name="hopline-sender", daemon=True)
-                thread.start()
+                with signals_left_to_others():
+                    thread.start()
                 self.thread = thread
                 self.drain_at_exit()
+                before_end(self._at_exit)
 
     def drain_at_exit(self) -> None:
         """Close before every exit function registered so far: a Kafka producer, made late, has its own."""
@@ -112,12 +113,15 @@ class Reporter:
         atexit.register(self._at_exit)
 
     def _at_exit(self) -> None:
-        self.close(self.config.exit_timeout_s)
+        begin_ending()  # a signal that interrupts this must not do it again, inside the locks that this holds
+        self.close(self.config.exit_timeout_s, self.config.exit_away_s)
 
     def take_over(self, old: "Reporter") -> None:
         """Go on with what a closed reporter has left: rows still open, and the buffer that their children enter."""
         self.buffer = old.buffer
-        self.append = self.buffer.append
+        self.process.append = self.buffer.append
+        old.process.admit = self.make_room
+        before_end(self._at_exit)
         self._open = old.open_rows()
         self._taken = len(self._open)
 
@@ -132,7 +136,8 @@ class Reporter:
         self._reset()
         self.counts.after_fork()
         self.transport.after_fork()
-        self.process.update(process_facts(self.config))
+        self.process.name_itself()
+        before_exit(self._at_exit)
 
     def counters(self) -> dict[str, object]:
         """Recorded, sent, dropped by reason, depth, and the rarer events."""
@@ -157,40 +162,65 @@ class Reporter:
             self.after_fork()  # forked by something that runs no hooks
         if self.thread is None:
             self._start()
+        lost = self._lost()
         done = threading.Event()
         self._flushes.append(done)
         self._wake.set()
-        return done.wait(timeout)
+        return done.wait(timeout) and self._lost() == lost
 
-    def close(self, timeout: float) -> None:
-        """Send the rest, open rows as unfinished copies, for up to ``timeout`` seconds; then stop."""
+    def _lost(self) -> int:
+        """Rows that will never be taken; those that are meant to go nowhere are no loss."""
+        counts = self.counts.snapshot()
+        return sum(n for name, n in counts.items() if name.startswith("dropped.") and name != "dropped.discarded")
+
+    def close(self, timeout: float, patience: float | None = None) -> None:
+        """Send the rest, open rows as unfinished copies, for up to ``timeout`` seconds; then stop.
+
+        A far side that takes nothing is waited for ``patience`` seconds at most, if that is given.
+        """
         for drain in self.before_close:
             try:
                 drain(timeout)
             except Exception:
                 self.counts.add("sender_errors")
         atexit.unregister(self._at_exit)
+        if self.thread is None and self.buffer:
+            self._start()  # a forked child whose rows are all below what its parent had begun
         self._deadline = monotonic() + timeout
         self._stopping = True
         thread = self.thread
         if thread is not None and thread.is_alive() and self._pid == os.getpid():
             self._wake.set()
-            thread.join(timeout + _CLOSE_GRACE_S)
+            self._await(thread, timeout, timeout if patience is None else min(timeout, patience))
         elif thread is None:
             self.transport.close(timeout)
+
+    def _await(self, thread: threading.Thread, timeout: float, patience: float) -> None:
+        """Wait for the sender's end; one that hangs in its transport is left behind."""
+        began = monotonic()
+        while thread.is_alive():
+            thread.join(_JOIN_S)
+            took = monotonic() - began
+            if took > timeout + _CLOSE_GRACE_S or (took > patience and not self._reached and patience < timeout):
+                self._deadline = 0.0
+                lost = self.counters()["depth"]
+                if lost:
+                    endpoint = bare_endpoint(self.config.endpoint)
+                    self.process.warner.warn("outage", f"{lost} spans could not be sent to {endpoint} before the end")
+                return
 
     def _run(self) -> None:
         current.set(NOOP)  # what the transport does is not to be traced
         while not self._stopping:
             self._wake.wait(self.config.batch_ms / 1000)
             self._wake.clear()
-            self._anchor()
+            self.process.anchor()
             try:
                 self._step()
             except Exception as error:
                 self.counts.add("sender_errors")
-                self.warner.warn(f"sending failed: {type(error).__name__}: {error}")
-                _logger.debug("sending failed", exc_info=True)
+                self.process.warner.warn("sender", f"sending failed: {type(error).__name__}: {error}")
+                logger().debug("sending failed", exc_info=True)
         self._finish()
 
     def _step(self) -> None:
@@ -208,7 +238,7 @@ class Reporter:
         while not self._send_ended() and monotonic() < self._deadline:
             self._wake.wait(_FLUSH_POLL_S)
         copies = [self._copy(span) for span in self.open_rows() if not span.end_ns]
-        self._hand_over(Batch(self.process, copies, 0, self.report()))
+        self._hand_over(Batch(self.process.facts, copies, 0, self.report()))
         self.transport.flush(max(0.0, self._deadline - monotonic()))
         self.transport.close(max(0.0, self._deadline - monotonic()))
         for done in self._flushes:
@@ -224,12 +254,12 @@ class Reporter:
                 return False
         while ended := self._take():
             spans = self._within_limits(ended)
-            if not self._hand_over(Batch(self.process, spans, len(spans), self._due_report())):
+            if not self._hand_over(Batch(self.process.facts, spans, len(spans), self._due_report())):
                 return False
         copies = self._overdue()
         report = None if copies else self._due_report()
         if copies or report:
-            return self._hand_over(Batch(self.process, copies, 0, report))
+            return self._hand_over(Batch(self.process.facts, copies, 0, report))
         return True
 
     def _within_limits(self, ended: list[Span]) -> list[Span]:
@@ -238,7 +268,7 @@ class Reporter:
             return self._limits.apply_all(ended)
         except Exception as error:
             self.counts.add("dropped.encode", len(ended))
-            self.warner.warn(f"{len(ended)} spans were lost: {type(error).__name__}: {error}")
+            self.process.warner.warn("encode", f"{len(ended)} spans were lost: {type(error).__name__}: {error}")
             return []
 
     def _take(self) -> list[Span]:
@@ -298,19 +328,22 @@ class Reporter:
             self.transport.send(batch)
         except TransportUnavailable as error:
             self._held = batch
+            self._reached = False
             if not self._failures:  # once for each outage, however long
-                self.warner.warn(f"spans cannot be sent to {self.config.endpoint}: {error}")
+                endpoint = bare_endpoint(self.config.endpoint)
+                self.process.warner.warn("outage", f"spans cannot be sent to {endpoint}: {error}")
             self._retry_at = monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
             self._failures += 1
             self.counts.add("send_failures")
             return False
         except BatchRefused as error:
             self.counts.add("dropped.refused", batch.counted)
-            self.warner.warn(f"{len(batch.spans)} spans were refused: {error}")
+            self.process.warner.warn("refused", f"{len(batch.spans)} spans were refused: {error}")
         except Exception as error:
             self.counts.add("dropped.transport_error", batch.counted)
-            self.warner.warn(f"{len(batch.spans)} spans were lost: {type(error).__name__}: {error}")
+            self.process.warner.warn("lost", f"{len(batch.spans)} spans were lost: {type(error).__name__}: {error}")
         self._failures = 0
+        self._reached = True
         if not self._stopping:
             self.drain_at_exit()
         return True
@@ -334,14 +367,3 @@ def snapshot(span: Span) -> Span:
         new.annotations, new.attrs, new.links = list(old.annotations), dict(old.attrs), list(old.links)
         new.attempt, new.peer, new.peer_kind = old.attempt, old.peer, old.peer_kind
     return copy
-
-
-def process_facts(config: Config) -> dict[str, str]:
-    """What a message says once for all its rows."""
-    from hopline import __version__
-
-    facts = {name: getattr(config, name) for name in PROCESS_FIELDS}
-    facts["host"] = config.host or socket.gethostname()
-    facts["instance"] = config.instance or f"{facts['host']}:{os.getpid()}"
-    facts["library"] = f"{LIBRARY}/{__version__}"
-    return facts

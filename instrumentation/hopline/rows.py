@@ -1,11 +1,14 @@
 """From an ended span to the row of the model, and to its JSON object (docs/row.md)."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hopline.entry import NO_CALLER
 from hopline.ids import span_hex
-from hopline.model import KINDS, PROCESS_FIELDS, Row, flags_to_json
 from hopline.spans import Span
+from hopline.vocabulary import KINDS, PROCESS_FIELDS, flags_to_json
+
+if TYPE_CHECKING:
+    from hopline.model import Row
 
 KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
 
@@ -57,8 +60,10 @@ _RARE: Final = (
 )  # fmt: skip
 
 
-def to_row(span: Span, process: dict[str, str]) -> Row:
+def to_row(span: Span, process: dict[str, str]) -> "Row":
     """The row of an ended or copied span."""
+    from hopline.model import Row
+
     fields = fields_of(span)
     fields.update((name, process[name]) for name in PROCESS_FIELDS)
     return Row(**fields)

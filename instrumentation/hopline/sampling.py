@@ -5,11 +5,14 @@ threshold, as OpenTelemetry's consistent probability sampling does
 (https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/).
 """
 
+import re
 import threading
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Final, Protocol
 
-from hopline.model import WEIGHT_MAX, WEIGHT_ONE
+from hopline.config import Config
+from hopline.vocabulary import WEIGHT_MAX, WEIGHT_ONE
 
 _BITS: Final = 56
 _SPACE: Final = 1 << _BITS
@@ -42,15 +45,36 @@ class RateSampler:
 class OperationSampler:
     """Rates of single operations, another sampler for the rest."""
 
-    __slots__ = ("_others", "_rates")
+    __slots__ = ("_others", "_rates", "_templates")
 
     def __init__(self, rates: dict[str, float], others: Sampler) -> None:
         self._rates = {name: RateSampler(rate) for name, rate in rates.items()}
         self._others = others
+        templates = sorted((name for name in rates if "{" in name), key=lambda name: name.count("{"))
+        self._templates = [(_matcher(name), name) for name in templates]
+
+    def operation_of(self, method: str, path: str) -> str:
+        """The rule for a request whose route is not known yet, by its path; empty without one.
+
+        A rule without parameters is meant before one with some, and fewer before more.
+        """
+        plain = f"{method} {path}"
+        if plain in self._rates:
+            return plain
+        return next((name for matches, name in self._templates if matches(plain)), "")
 
     def weight(self, trace_id: int, name: str) -> int:
         """Weight in thousandths, or 0."""
         return self._rates.get(name, self._others).weight(trace_id, name)
+
+
+def _matcher(template: str) -> Callable[[str], object]:
+    """``GET /orders/{number}/files/{name:path}``: a parameter is a part of the path, or, of kind ``path``, its rest."""
+    parts = re.split(r"(\{[^{}]*\})", template)
+    pattern = "".join(
+        re.escape(part) if not part.startswith("{") else ".+" if part.endswith(":path}") else "[^/]+" for part in parts
+    )
+    return re.compile(pattern).fullmatch
 
 
 class TargetSampler:
@@ -83,3 +107,15 @@ class TargetSampler:
                 self._since += elapsed
             self._seen += 1
         return self._current.weight(trace_id, name)
+
+
+def sampler_of(config: Config) -> Sampler:
+    """The sampler that the settings name."""
+    base: Sampler = RateSampler(config.sample)
+    if config.sample_target > 0:
+        base = TargetSampler(config.sample_target, config.clock or perf_counter_ns)
+    rates: dict[str, float] = {}
+    for rule in config.sample_operations:
+        name, _, rate = rule.rpartition("=")
+        rates[name] = float(rate)
+    return OperationSampler(rates, base) if rates else base

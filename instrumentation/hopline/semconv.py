@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from hopline.model import CALL_KINDS
 from hopline.text import as_text
+from hopline.vocabulary import CALL_KINDS
 
 CACHES: Final = frozenset({"redis", "valkey", "memcached", "memcache", "hazelcast"})
 
@@ -21,6 +21,9 @@ SERVICE: Final = ("service.peer.name", "peer.service")
 HOST: Final = ("server.address", "net.peer.name", "http.host", "network.peer.address", "net.peer.ip")
 PORT: Final = ("server.port", "net.peer.port", "network.peer.port")
 TOPIC: Final = ("messaging.destination.name", "messaging.destination.template", "messaging.destination")
+URL: Final = ("url.full", "http.url")
+ANSWERED_AS: Final = "http.response.header.hopline_service"
+"""The name by which the far end answered, where the instrumentation was asked to keep that header."""
 STATUS: Final = ("http.response.status_code", "http.status_code")
 RPC_STATUS: Final = ("rpc.response.status_code", "rpc.grpc.status_code")
 RETRY: Final = ("http.request.resend_count", "http.resend_count")
@@ -43,8 +46,9 @@ def peer(kind: str, found: Mapping[str, str]) -> tuple[str, str]:
         return address(found) or system, "cache"
     if system:
         return first(found, DATABASE) or address(found) or system, "db"
-    name = first(found, SERVICE) or address(found)
-    return (name, "service") if name else ("", "")
+    name = first(found, (*SERVICE, ANSWERED_AS))
+    # An address is of no kind, as in our own HTTP hooks: the store then looks for who answered there.
+    return (name, "service") if name else (address(found) or host_of(first(found, URL)), "")
 
 
 def address(found: Mapping[str, str]) -> str:
@@ -52,6 +56,12 @@ def address(found: Mapping[str, str]) -> str:
     host = first(found, HOST)
     port = first(found, PORT)
     return host if not host or not port or host.endswith(f":{port}") else f"{host}:{port}"
+
+
+def host_of(url: str) -> str:
+    """``host:port`` as a URL has them, without user and password; empty of what is no URL."""
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+    return authority.rpartition("@")[2]
 
 
 def http_failed(kind: str, found: Mapping[str, str]) -> bool:

@@ -5,44 +5,60 @@ the reporter's buffer when it begins; the sender thread takes it from there,
 waits for its end, and does everything else: path text, caps, masks, encoding.
 """
 
-import threading
-from asyncio import CancelledError
+import sys
 from collections.abc import Iterator
-from itertools import count
+from contextvars import ContextVar
+from itertools import chain, count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from hopline.context import get_current, set_current
 from hopline.entry import Entry
 from hopline.ids import MAX_DEPTH, MAX_PATH, span_hex, within_limits
-from hopline.model import CALL_KINDS, Annotation, Link
-from hopline.once import making
+from hopline.locks import creation_lock
+from hopline.stack_trace import STACK_ATTR, stack_of
 from hopline.text import as_text
+from hopline.vocabulary import CALL_KINDS, Annotation, Link
 
 MAX_TAGS: Final = 64
 MAX_ANNOTATIONS: Final = 128
 MAX_LINKS: Final = 128
 _DIGITS_OF_CHILD: Final = 7
 
-QUIET: Final = (GeneratorExit, CancelledError, SystemExit)
+current: ContextVar["Span | None"] = ContextVar("hopline_current_span", default=None)
+"""The one context variable: the span that the running code belongs to.
+
+Its value is a recording span, the root of an unsampled trace, the shared no-op
+(nothing is to be traced here: our own sender thread), or ``None`` (no trace).
+"""
+
+# Bound once: looking the methods up costs each span a tenth.
+get_current: Final = current.get
+set_current: Final = current.set
+
+QUIET: Final = (GeneratorExit, SystemExit)
 """Exceptions that end a span without marking it as failed."""
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether ``error`` is asyncio's, which is not imported for this: whoever raised it has done so."""
+    asyncio_errors = sys.modules.get("asyncio.exceptions")
+    return asyncio_errors is not None and isinstance(error, asyncio_errors.CancelledError)
 
 
 class LastNumbers:
     """Child numbers of a row so deep that some child's path would pass the limits: those end the iteration."""
 
-    __slots__ = ("_lock", "_next", "_path")
+    __slots__ = ("_next", "_path")
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._next = 1
-        self._lock = threading.Lock()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> int:
-        with self._lock:
+        with creation_lock:  # a lock of its own might be held for ever in a forked child
             if not within_limits(f"{self._path}.{self._next}"):
                 raise StopIteration
             self._next += 1
@@ -141,12 +157,27 @@ class Span:
     ) -> None:
         """End now; an exception is noted and goes on unchanged."""
         end = self.entry.clock()
-        # A generator may be closed from another context, which must not lose its own current span.
         if get_current() is self:
-            set_current(self._previous)
+            previous = self._previous
+            set_current(previous if previous is None or not previous.end_ns else still_open(previous, self))
+        else:
+            self.leave()
         if exc is not None:
             self.record_exception(exc)
         self.end_ns = end
+
+    def leave(self) -> None:
+        """End out of order: another span is current, opened since this one or in another context.
+
+        One opened since stays current while it is open, unless this was the entry: below an ended entry nothing is
+        left to belong to, though a generator that nobody runs to its end may hold a span. In another context, where
+        a generator may be closed, nothing changes.
+        """
+        inner = get_current()
+        while inner is not None and inner is not self:
+            inner = getattr(inner, "_previous", None)
+        if inner is self and self.parent is None:
+            set_current(still_open(self._previous, self))
 
     async def __aenter__(self) -> Self:
         """As ``with``."""
@@ -215,9 +246,16 @@ class Span:
         detail.error, detail.error_type, detail.error_text = True, error_type, text
 
     def record_exception(self, error: BaseException) -> None:
-        """Mark the row as failed by ``error``, unless that only ends the work quietly."""
-        if not isinstance(error, QUIET):
+        """Mark the row as failed by ``error``, unless that only ends the work quietly.
+
+        Cancelling is such an end for local work; a call or a request that is cancelled has no answer.
+        """
+        if not (isinstance(error, QUIET) or (self.kind == "local" and is_cancellation(error))):
             self.fail(type(error).__qualname__, as_text(error))
+            entry = self.entry
+            if entry.process.config.stack_traces and entry.told != id(error):  # the innermost row tells it for all
+                entry.told = id(error)
+                self.attr(STACK_ATTR, stack_of(error))
 
     def set_attempt(self, attempt: int) -> None:
         """Number this retry; 0 is the first attempt."""
@@ -293,7 +331,7 @@ class Span:
             row = row.parent
         if row is not None and row.numbers is None:
             path = row.span_id
-            with making:
+            with creation_lock:
                 if row.numbers is None:
                     near_limit = path.count(".") >= MAX_DEPTH - 1 or len(path) > MAX_PATH - 1 - _DIGITS_OF_CHILD
                     row.numbers = LastNumbers(path) if near_limit else count(1)
@@ -304,3 +342,31 @@ class Span:
         """How many child numbers were handed out so far."""
         # Reading an itertools.count without taking a number: its text is "count(next)".
         return int(repr(self.numbers)[6:-1]) - 1 if self.numbers is not None else 0
+
+
+def next_number(row: Span) -> int:
+    """The next child number of ``row``, whose counter is open; 0 at its end."""
+    numbers = row.numbers
+    return 0 if numbers is None else next(numbers, 0) or next(numbers, 0)
+
+
+def notice_first_child(span: Span | None) -> None:
+    """Let the next child of ``span``, and of each row above it, take the slow path: a forked child has no sender yet.
+
+    A counter that gives 0 once does that (:func:`hopline.tracer.slow_path_child`), and goes on where it was.
+    """
+    while span is not None:
+        if span.numbers is not None:
+            span.numbers = chain((0,), span.numbers)
+        span = span.parent
+
+
+def still_open(span: Span | None, inner: Span) -> Span | None:
+    """``span``, which was current before ``inner``, or what was before it where it has ended since ``inner`` began.
+
+    A span that had ended before then was current on purpose: a task goes on after the request that made it.
+    """
+    began = getattr(inner, "start_ns", 0)  # of one that broke before it began there is none
+    while span is not None and began and span.end_ns > began:
+        span = getattr(span, "_previous", None)
+    return span

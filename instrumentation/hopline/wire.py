@@ -10,10 +10,10 @@ import msgspec
 
 from hopline.entry import NO_CALLER
 from hopline.ids import TRACE_BYTES
-from hopline.model import KINDS, SAMPLED, WEIGHT_ONE
 from hopline.rows import KIND_NUMBERS, times, uid_of
 from hopline.spans import Span
 from hopline.transports.base import Report
+from hopline.vocabulary import KINDS, SAMPLED, WEIGHT_ONE
 
 VERSION: Final = 1
 LOCAL: Final = KINDS[0]
@@ -47,15 +47,15 @@ def pack_all(spans: Iterable[Span]) -> list[Sequence[Any]]:
     rows: list[Sequence[Any]] = []
     append = rows.append
     entry = parent = None
-    usual = False
+    plain = False
     for span in spans:
         if span.entry is not entry:
             entry = span.entry
             trace_id, epoch_us = entry.trace_bytes, entry.epoch_ns // 1000
             # A clock of the application's own (no epoch then) may run backwards.
-            usual = entry.flags == SAMPLED and entry.weight == WEIGHT_ONE and epoch_us > 0
+            plain = entry.flags == SAMPLED and entry.weight == WEIGHT_ONE and epoch_us > 0
         above = span.parent
-        if not usual or above is None or span.rare is not None or not span.end_ns:
+        if not plain or above is None or span.rare is not None or not span.end_ns:
             append(pack(span))
             continue
         if above is not parent:

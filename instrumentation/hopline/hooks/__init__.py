@@ -7,40 +7,61 @@ list of them with the library each needs (``""``: the standard library).
 import functools
 import importlib
 import importlib.util
-import logging
 import sys
 from typing import Final
 
+from hopline.counts import logger
 from hopline.hooks.on_import import ImportWatch
 
 HOOKS: Final = {
     "threads": "",
+    "gevent": "gevent",
     "starlette": "starlette",
     "httpx": "httpx",
+    "httpx2": "httpx2",
     "kafka_python": "kafka",
+    "aiokafka": "aiokafka",
+    "confluent_kafka": "confluent_kafka",
+    "aio_pika": "aio_pika",
     "requests": "requests",
     "urllib3": "urllib3",
     "urllib": "",
     "flask": "flask",
     "django": "django",
+    "django_db": "django",
     "logging": "",
     "sqlalchemy": "sqlalchemy",
+    "psycopg": "psycopg",
+    "asyncpg": "asyncpg",
+    "pymysql": "pymysql",
+    "pymongo": "pymongo",
+    "sqlite3": "",
     "redis": "redis",
     "celery": "celery",
+    "rq": "rq",
+    "dramatiq": "dramatiq",
+    "apscheduler": "apscheduler",
     "grpc": "grpc",
     "aiohttp": "aiohttp",
     "aiohttp_server": "aiohttp",
+    "websockets": "websockets",
 }
 """Name of the hook's module -> import name of the library it needs."""
 
+BY_NAME_ONLY: Final = frozenset({"sqlite3"})
+"""Hooks that ``install()`` leaves out: their rows are many and short."""
+
 _TRIGGERS: Final = {
+    "logging": "logging",
+    "urllib": "urllib.request",
     "starlette": "starlette.applications",
     "django": "django.core.handlers.base",
+    "django_db": "django.db.backends.base.base",
     "aiohttp_server": "aiohttp.web",
+    "apscheduler": "apscheduler.executors.base",
 }
 """Module whose import brings a hook, where that is not the library itself."""
 
-_logger = logging.getLogger(__name__)
 _watch = ImportWatch()
 
 
@@ -55,7 +76,7 @@ def install(*names: str) -> list[str]:
     installed = []
     for name in names:
         if name not in HOOKS:
-            _logger.warning("there is no hook %r; there are %s", name, ", ".join(HOOKS))
+            logger().warning("there is no hook %r; there are %s", name, ", ".join(HOOKS))
         elif _available(HOOKS[name]) and _run(name, "install"):
             installed.append(name)
     return installed
@@ -71,11 +92,12 @@ def uninstall(*names: str) -> None:
 
 
 def _install_all() -> list[str]:
-    available = [name for name, library in HOOKS.items() if _available(library)]
+    available = [name for name, library in HOOKS.items() if name not in BY_NAME_ONLY and _available(library)]
     for name in available:
         action = functools.partial(_run, name, "install")
-        if HOOKS[name]:
-            _watch.when_imported(_TRIGGERS.get(name, HOOKS[name]), action)
+        trigger = _TRIGGERS.get(name, HOOKS[name])
+        if trigger:
+            _watch.when_imported(trigger, action)
         else:
             action()
     return available
@@ -89,6 +111,6 @@ def _run(name: str, step: str) -> bool:
     try:
         getattr(importlib.import_module(f"{__name__}.{name}"), step)()
     except Exception:
-        _logger.warning("hook %s: %s failed", name, step, exc_info=True)
+        logger().warning("hook %s: %s failed", name, step, exc_info=True)
         return False
     return True

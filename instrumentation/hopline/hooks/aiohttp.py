@@ -4,19 +4,22 @@ Uses aiohttp's client middleware (3.12 and later), as the innermost one of every
 request, so that redirects and the retries of other middleware each get a row.
 """
 
+import asyncio
 import functools
+import sys
 from typing import Any, Final
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp import ClientError, ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 
-from hopline.context import Active
-from hopline.hooks import http_client, outgoing
-from hopline.hooks.guard import guarded, quietly
+from hopline.hooks import http_client
+from hopline.hooks.around import around_async
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
-from hopline.noop import NOOP
 from hopline.spans import Span
 
 _SPAN: Final = "_hopline_span"
+_BODY_ERRORS: Final = (ClientError, OSError, asyncio.CancelledError)
+"""What ends the reading of a body half-way; any other exception is the application's own."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _patches = Patches()
@@ -57,29 +60,23 @@ class _Middleware:
         self._attempt = 0
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        span = guarded(_start, request, self._attempt)
-        self._attempt += 1
-        if span is NOOP:
-            return await handler(request)
-        try:
-            with Active(span):
-                response = await handler(request)
-        except BaseException as error:
-            quietly(span.finish, error)
-            raise
+        attempt, self._attempt = self._attempt, self._attempt + 1
+        call = around_async(functools.partial(_start, attempt), _answered)(handler)
+        response: ClientResponse = await call(request)
         if response.status in _REDIRECTS:
             self._attempt = 0
-        quietly(_answered, span, response)
         return response
 
 
-def _start(request: ClientRequest, attempt: int) -> Span:
+def _start(attempt: int, args: list[Any], _kwargs: dict[str, Any]) -> Span:
     """Client row of this attempt, begun, its headers written."""
-    span = guarded(_row, request, attempt)
-    for name, value in outgoing.headers(span, request.url.host or ""):
+    request: ClientRequest = args[0]
+    return http_client.begin(request.method, str(request.url), functools.partial(_write, request), attempt)
+
+
+def _write(request: ClientRequest, headers: list[tuple[str, str]]) -> None:
+    for name, value in headers:
         request.headers[name] = value
-    span.begin()
-    return span
 
 
 def _answered(span: Span, response: ClientResponse) -> None:
@@ -89,15 +86,7 @@ def _answered(span: Span, response: ClientResponse) -> None:
         span.finish()  # a websocket from here on
     else:
         setattr(response, _SPAN, span)
-        response.content.on_eof(functools.partial(quietly, span.finish))
-
-
-def _row(request: ClientRequest, attempt: int) -> Span:
-    url = request.url
-    span = http_client.start(request.method, str(url), url.host or "", url.port)
-    if span.recording:
-        span.set_attempt(attempt)
-    return span
+        response.content.on_eof(functools.partial(safely, span.finish))
 
 
 def _ended(original: Any) -> Any:
@@ -106,7 +95,12 @@ def _ended(original: Any) -> Any:
         """The body was read to its end, or reading it failed, or it will not be read."""
         span: Span | None = getattr(self, _SPAN, None)
         if span is not None:
-            quietly(span.finish, self.content.exception())
+            safely(_end, self, span)
         return original(self)
 
     return end
+
+
+def _end(response: ClientResponse, span: Span) -> None:
+    error = response.content.exception() or sys.exc_info()[1]
+    span.finish(error if isinstance(error, _BODY_ERRORS) else None)

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from hopline.hooks.guard import guarded
+from hopline.hooks.guard import span_or_noop
 from hopline.hooks.patch import Patches
 from hopline.spans import Span
 from hopline.tracer import span
@@ -27,7 +27,7 @@ def uninstall() -> None:
 def _traced(original: Any) -> Any:
     @functools.wraps(original)
     async def call(self: Any) -> None:
-        with guarded(_row, self):
+        with span_or_noop(_row, self):
             await original(self)
 
     return call

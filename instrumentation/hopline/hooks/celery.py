@@ -15,8 +15,8 @@ from kombu.utils.url import parse_url
 from hopline import tracer as tracing
 from hopline.api import flush
 from hopline.context import Active, current
-from hopline.hooks import outgoing
-from hopline.hooks.guard import guarded, guards, quietly
+from hopline.hooks import outgoing, queue_process
+from hopline.hooks.guard import never_raises, safely, span_or_noop
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -50,19 +50,19 @@ def uninstall() -> None:
 def _send(original: Any) -> Any:
     @functools.wraps(original)
     def send_task(self: Celery, name: str, *args: Any, **kwargs: Any) -> Any:
-        token = _broker.set(quietly(broker_host, self))
-        span = guarded(_producer_row, name)
+        token = _broker.set(safely(broker_host, self))
+        span = span_or_noop(_producer_row, name)
         try:
             if span is NOOP:
                 return original(self, name, *args, **kwargs)
             with Active(span):
                 result = original(self, name, *args, **kwargs)
         except BaseException as error:
-            quietly(span.finish, error)
+            safely(span.finish, error)
             raise
         finally:
             _broker.reset(token)
-        quietly(span.finish)
+        safely(span.finish)
         return result
 
     return send_task
@@ -84,7 +84,7 @@ def broker_host(app: Celery) -> str | None:
     )
 
 
-@guards
+@never_raises
 def _before_publish(headers: dict[str, Any] | None = None, exchange: str = "", routing_key: str = "", **_: Any) -> None:
     """Write the producer row's headers into the message, whose queue is known now."""
     span = current.get()
@@ -113,7 +113,7 @@ class _Run:
         self.span.finish()
 
 
-@guards
+@never_raises
 def _started(task: Any = None, **_: Any) -> None:
     request = task.request
     if not tracing.active().enabled:
@@ -134,7 +134,7 @@ def _started(task: Any = None, **_: Any) -> None:
     setattr(request, _RUN, _Run(span))
 
 
-@guards
+@never_raises
 def _ended(task: Any = None, **_: Any) -> None:
     run: _Run | None = getattr(task.request, _RUN, None)
     if run is not None:
@@ -142,12 +142,12 @@ def _ended(task: Any = None, **_: Any) -> None:
         run.end()
 
 
-@guards
+@never_raises
 def _failed(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
     _note(sender.request, exception)
 
 
-@guards
+@never_raises
 def _retried(request: Any = None, reason: Any = None, **_: Any) -> None:
     """The run that asks for a retry has failed."""
     _note(request, getattr(reason, "exc", None) or reason)
@@ -159,13 +159,26 @@ def _note(request: Any, error: Any) -> None:
         run.span.record_exception(error)
 
 
-@guards
+@never_raises
 def _process_ends(**_: Any) -> None:
     """A pool's process ends without its exit functions."""
     flush(tracing.active().config.exit_timeout_s)
 
 
+@never_raises
+def _worker_begins(**_: Any) -> None:
+    queue_process.begin()
+
+
+@never_raises
+def _worker_ends(**_: Any) -> None:
+    queue_process.end()
+
+
 _RECEIVERS: Final = (
+    (signals.celeryd_init, _worker_begins),
+    (signals.beat_init, _worker_begins),
+    (signals.worker_shutdown, _worker_ends),
     (signals.before_task_publish, _before_publish),
     (signals.task_prerun, _started),
     (signals.task_postrun, _ended),

@@ -10,9 +10,9 @@ from typing import Any
 import flask
 
 from hopline.api import current_span
-from hopline.hooks.guard import quietly
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
-from hopline.hooks.wsgi import Environ, StartResponse, TraceMiddleware
+from hopline.middleware.wsgi import Environ, StartResponse, TraceMiddleware
 
 _patches = Patches()
 
@@ -31,7 +31,7 @@ def uninstall() -> None:
 
 
 def _failed(_app: flask.Flask, exception: BaseException, **_: Any) -> None:
-    quietly(current_span().record_exception, exception)
+    safely(current_span().record_exception, exception)
 
 
 def _traced(original: Any) -> Any:

@@ -17,7 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def guarded(make: Callable[P, Span], *args: P.args, **kwargs: P.kwargs) -> Span:
+def span_or_noop(make: Callable[P, Span], *args: P.args, **kwargs: P.kwargs) -> Span:
     """``make(...)``, or the no-op when it fails: a library that changed must not take its calls down."""
     try:
         return make(*args, **kwargs)
@@ -26,7 +26,7 @@ def guarded(make: Callable[P, Span], *args: P.args, **kwargs: P.kwargs) -> Span:
         return NOOP
 
 
-def quietly(ours: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+def safely(ours: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
     """``ours(...)``, or ``None`` when it fails."""
     try:
         return ours(*args, **kwargs)
@@ -35,12 +35,12 @@ def quietly(ours: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None
         return None
 
 
-def guards(ours: Callable[P, R]) -> Callable[P, R | None]:
+def never_raises(ours: Callable[P, R]) -> Callable[P, R | None]:
     """Decorator of a function that a library calls back: its errors end in it."""
 
     @functools.wraps(ours)
     def guarded_one(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        return quietly(ours, *args, **kwargs)
+        return safely(ours, *args, **kwargs)
 
     return guarded_one
 
@@ -50,4 +50,4 @@ def note(error: Exception) -> None:
     with contextlib.suppress(Exception):  # there is nobody left to tell
         tracer = tracing.active()
         tracer.counts.add("hook_errors")
-        tracer.reporter.warner.warn(f"a call goes untraced: {type(error).__name__}: {error}")
+        tracer.process.warner.warn("hook", f"a call goes untraced: {type(error).__name__}: {error}")

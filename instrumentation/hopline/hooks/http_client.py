@@ -1,13 +1,32 @@
-"""What every outgoing HTTP hook notes about a call: names, tags, errors, the peer's true name."""
+"""The calling side of HTTP, judged in one place for every library: names, tags, headers, errors, the far end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
 
+from hopline.hooks import outgoing
+from hopline.hooks.guard import span_or_noop
+from hopline.hooks.server import SERVICE_HEADER
 from hopline.spans import Span
 from hopline.tracer import call
 
-SERVICE_HEADER: Final = "hopline-service"
-TRACE_HEADER: Final = "hopline-trace-id"
+MAX_SERVICE: Final = 256
+
+
+def begin(method: str, url: str, write: Callable[[list[tuple[str, str]]], object], attempt: int = 0) -> Span:
+    """Begin the client row of one attempt at ``url``, and ``write`` the headers that it carries.
+
+    Trust is judged by the host of ``url``, the call's target, never by a proxy on the way.
+    Inside another call the no-op, and ``write`` gets that call's headers.
+    """
+    host, port = target(url)
+    span = span_or_noop(start, method, url, host, port)
+    if attempt and span.recording:
+        span.set_attempt(attempt)
+    write(outgoing.headers(span, host))
+    span.begin()
+    return span
 
 
 def start(method: str, url: str, host: str, port: int | None) -> Span:
@@ -27,6 +46,21 @@ def start(method: str, url: str, host: str, port: int | None) -> Span:
     return span
 
 
+@lru_cache(maxsize=1_024)
+def _target(origin: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(origin)
+        return parts.hostname or "", parts.port
+    except ValueError:  # a port that is none; the library will say so itself
+        return origin.partition("://")[2], None
+
+
+def target(url: str) -> tuple[str, int | None]:
+    """Host and port of the far end, the port only where ``url`` names one."""
+    scheme, separator, rest = url.partition("://")
+    return _target(f"{scheme}{separator}{rest.partition('/')[0].partition('?')[0].partition('#')[0]}")
+
+
 def bare_url(url: str) -> str:
     """``url`` without user info and query, both of which may hold secrets."""
     scheme, separator, rest = url.partition("://")
@@ -40,6 +74,12 @@ def answered(span: Span, status: int, headers: Mapping[str, str]) -> None:
     span.tag("http.response.status_code", str(status))
     if status >= 400:
         span.fail(str(status))
-    service = headers.get(SERVICE_HEADER)
+    name_peer(span, headers.get(SERVICE_HEADER))
+
+
+def name_peer(span: Span, service: str | None) -> None:
+    """The far end has named itself."""
     if service:
-        span.peer, span.peer_kind = service[:256], "service"
+        if not service.isascii():  # header values come as Latin-1, names travel as UTF-8
+            service = service.encode("latin-1", "replace").decode("utf-8", "replace")
+        span.peer, span.peer_kind = service[:MAX_SERVICE], "service"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hopline import tracer as tracing
 from hopline.api import current_span
-from hopline.hooks.guard import quietly
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
 from hopline.text import as_text
 
@@ -61,7 +61,7 @@ def add_fields(record: logging.LogRecord) -> None:
     if not getattr(_busy, "on", False):
         _busy.on = True
         try:
-            quietly(_fill, found)
+            safely(_fill, found)
         finally:
             _busy.on = False
     for name, value in found.items():
@@ -95,7 +95,7 @@ class _Factory:
         record: logging.LogRecord = self.chained(*args, **kwargs)
         if _patches.applied:
             add_fields(record)
-            quietly(_annotate, record)
+            safely(_annotate, record)
         return record
 
 

@@ -6,12 +6,14 @@ So a process pays only for what it uses, and a library that must be imported lat
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
-class ImportWatch(MetaPathFinder):
+class ImportWatch:
     """Finds nothing by itself: wraps the loading of the modules that are waited for."""
 
     def __init__(self) -> None:
@@ -35,7 +37,7 @@ class ImportWatch(MetaPathFinder):
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    ) -> "ModuleSpec | None":
         """What the other finders find, with our actions after its loading."""
         if fullname not in self._waiting:
             return None
@@ -46,7 +48,7 @@ class ImportWatch(MetaPathFinder):
                 return spec
         return None
 
-    def _watch(self, fullname: str, spec: ModuleSpec) -> None:
+    def _watch(self, fullname: str, spec: "ModuleSpec") -> None:
         load = getattr(spec.loader, "exec_module", None)
         if load is None:
             return

@@ -17,9 +17,10 @@ import redis.asyncio
 import redis.asyncio.client
 import redis.client
 
-from hopline.hooks import redis_cluster, redis_pubsub
-from hopline.hooks.guard import guarded, quietly
+from hopline.hooks import queue_process, redis_cluster, redis_pubsub
+from hopline.hooks.guard import safely, span_or_noop
 from hopline.hooks.patch import Patches
+from hopline.noop import NOOP
 from hopline.spans import Span
 from hopline.tracer import call
 
@@ -71,7 +72,7 @@ class _Call:
         return self.span
 
     def _begin(self) -> Span:
-        return guarded(_start, self._client, self._name, self._attempts)
+        return span_or_noop(_start, self._client, self._name, self._attempts)
 
 
 _current: ContextVar[_Call | None] = ContextVar("hopline_redis_call", default=None)
@@ -80,7 +81,7 @@ _current: ContextVar[_Call | None] = ContextVar("hopline_redis_call", default=No
 def _command(original: Any, name: Any) -> Any:
     @functools.wraps(original)
     def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
-        label = quietly(name, self, args)
+        label = safely(name, self, args)
         if not label:
             return original(self, *args, **kwargs)
         one = _Call(self, label)
@@ -88,11 +89,11 @@ def _command(original: Any, name: Any) -> Any:
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
-            quietly(one.span.finish, error)
+            safely(one.span.finish, error)
             raise
         finally:
             _current.reset(token)
-        quietly(one.span.finish)
+        safely(one.span.finish)
         return result
 
     return execute
@@ -101,7 +102,7 @@ def _command(original: Any, name: Any) -> Any:
 def _command_async(original: Any, name: Any) -> Any:
     @functools.wraps(original)
     async def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
-        label = quietly(name, self, args)
+        label = safely(name, self, args)
         if not label:
             return await original(self, *args, **kwargs)
         one = _Call(self, label)
@@ -109,11 +110,11 @@ def _command_async(original: Any, name: Any) -> Any:
         try:
             result = await original(self, *args, **kwargs)
         except BaseException as error:
-            quietly(one.span.finish, error)
+            safely(one.span.finish, error)
             raise
         finally:
             _current.reset(token)
-        quietly(one.span.finish)
+        safely(one.span.finish)
         return result
 
     return execute
@@ -129,7 +130,7 @@ def _attempt(original: Any) -> Any:
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
-            quietly(span.finish, error)
+            safely(span.finish, error)
             raise
 
     return attempt
@@ -145,7 +146,7 @@ def _attempt_async(original: Any) -> Any:
         try:
             return await original(self, *args, **kwargs)
         except BaseException as error:
-            quietly(span.finish, error)
+            safely(span.finish, error)
             raise
 
     return attempt
@@ -167,7 +168,9 @@ def _pipeline_name(pipeline: Any, _args: tuple[Any, ...]) -> str:
 
 
 def _start(client: Any, name: str, attempt: int) -> Span:
-    """Row of one attempt, begun."""
+    """Row of one attempt, begun; none for what a worker of a job queue asks between its jobs."""
+    if queue_process.is_housekeeping():
+        return NOOP
     settings = client.connection_pool.connection_kwargs
     host, port = settings.get("host", "localhost"), settings.get("port", 6379)
     path = settings.get("path")

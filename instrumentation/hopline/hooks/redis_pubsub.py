@@ -14,7 +14,8 @@ import redis.client
 
 from hopline import tracer as tracing
 from hopline.context import Active
-from hopline.hooks.guard import guarded, quietly
+from hopline.hooks.around import around, around_async
+from hopline.hooks.guard import safely, span_or_noop
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.spans import Span
@@ -25,52 +26,16 @@ _HANDLERS: Final = {"message": "channels", "pmessage": "patterns", "smessage": "
 
 def patch(patches: Patches) -> None:
     """Add the subscriptions to what ``patches`` replaces."""
-    patches.wrap(redis.client.PubSub, "handle_message", _handle)
+    patches.wrap(redis.client.PubSub, "handle_message", around(_handler_row))
     patches.wrap(redis.client.PubSub, "listen", _listen)
-    patches.wrap(redis.asyncio.client.PubSub, "handle_message", _handle_async)
-
-
-def _handle(original: Any) -> Any:
-    @functools.wraps(original)
-    def handle_message(self: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        span = guarded(_handler_row, self, response)
-        if span is NOOP:
-            return original(self, response, *args, **kwargs)
-        try:
-            with Active(span):
-                message = original(self, response, *args, **kwargs)
-        except BaseException as error:
-            quietly(span.finish, error)
-            raise
-        quietly(span.finish)
-        return message
-
-    return handle_message
-
-
-def _handle_async(original: Any) -> Any:
-    @functools.wraps(original)
-    async def handle_message(self: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        span = guarded(_handler_row, self, response)
-        if span is NOOP:
-            return await original(self, response, *args, **kwargs)
-        try:
-            with Active(span):
-                message = await original(self, response, *args, **kwargs)
-        except BaseException as error:
-            quietly(span.finish, error)
-            raise
-        quietly(span.finish)
-        return message
-
-    return handle_message
+    patches.wrap(redis.asyncio.client.PubSub, "handle_message", around_async(_handler_row))
 
 
 def _listen(original: Any) -> Any:
     @functools.wraps(original)
     def listen(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         for message in original(self, *args, **kwargs):
-            span = guarded(_message_row, message)
+            span = span_or_noop(_message_row, message)
             if span is NOOP:
                 yield message
                 continue
@@ -78,15 +43,16 @@ def _listen(original: Any) -> Any:
                 try:
                     yield message
                 except GeneratorExit:  # the loop was left at this message
-                    quietly(span.finish)
+                    safely(span.finish)
                     raise
-            quietly(span.finish)
+            safely(span.finish)
 
     return listen
 
 
-def _handler_row(subscriptions: Any, response: Any) -> Span:
+def _handler_row(args: list[Any], kwargs: dict[str, Any]) -> Span:
     """Row for a message that has a handler, begun; for any other the no-op."""
+    subscriptions, response = args[0], args[1] if len(args) > 1 else kwargs["response"]
     if not isinstance(response, (list, tuple)) or len(response) < 3:
         return NOOP
     kind, subscription, channel = _text(response[0]), response[1], response[-2]

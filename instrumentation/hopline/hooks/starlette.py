@@ -7,9 +7,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from hopline.hooks import background
-from hopline.hooks.asgi import Receive, Scope, Send, TraceMiddleware
-from hopline.hooks.guard import quietly
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
+from hopline.middleware.asgi import TraceMiddleware
+from hopline.middleware.asgi_scope import Receive, Scope, Send
 
 _patches = Patches()
 
@@ -31,7 +32,7 @@ def _traced(original: Any) -> Any:
     @functools.wraps(original)
     async def call(self: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
         if self.middleware_stack is None:
-            quietly(_put_first, self)
+            safely(_put_first, self)
         await original(self, scope, receive, send)
 
     return call

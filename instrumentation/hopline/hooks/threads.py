@@ -8,33 +8,45 @@ themselves; ``Thread``, ``ThreadPoolExecutor.submit`` and with it
 import functools
 import threading
 from collections.abc import Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from hopline import tracer as tracing
 from hopline.context import Active, current
-from hopline.hooks.guard import guarded, quietly
+from hopline.hooks.guard import span_or_noop
+from hopline.hooks.on_import import ImportWatch
 from hopline.hooks.patch import Patches
 from hopline.noop import NOOP
 from hopline.propagation import outbound
 from hopline.spans import Span
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _patches = Patches()
+_watch = ImportWatch()
+"""Executors bring half of the standard library, so they are patched when a program imports them."""
 
 
 def install() -> None:
     """Patch ``Thread.start`` and ``ThreadPoolExecutor.submit``; further calls change nothing."""
     if not _patches.applied:
         _patches.wrap(threading.Thread, "start", _start)
-        _patches.wrap(ThreadPoolExecutor, "submit", _submit)
+        _watch.when_imported("concurrent.futures.thread", _patch_executor)
+
+
+def _patch_executor() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    _patches.wrap(ThreadPoolExecutor, "submit", _submit)
 
 
 def uninstall() -> None:
     """Put the originals back."""
+    _watch.forget()
     _patches.undo()
 
 
@@ -52,7 +64,7 @@ def _start(original: Any) -> Any:
 
 def _submit(original: Any) -> Any:
     @functools.wraps(original)
-    def submit(self: ThreadPoolExecutor, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def submit(self: "ThreadPoolExecutor", fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Any:
         span = current.get()
         if span is None or span is NOOP:
             return original(self, fn, *args, **kwargs)
@@ -79,18 +91,9 @@ def for_process_pool(function: Callable[P, R], name: str = "") -> Callable[P, R]
 def _in_worker(carrier: MutableMapping[str, str], name: str, function: Callable[P, R], *args: Any, **kwargs: Any) -> R:
     if not carrier:
         return function(*args, **kwargs)
-    try:
-        with guarded(_worker_row, name, carrier):
-            return function(*args, **kwargs)
-    finally:
-        # A pool may end its workers without their exit functions.
-        quietly(_flush)
+    with span_or_noop(_worker_row, name, carrier):
+        return function(*args, **kwargs)
 
 
 def _worker_row(name: str, carrier: MutableMapping[str, str]) -> Span:
     return tracing.active().receive(name, carrier, "local")
-
-
-def _flush() -> None:
-    tracer = tracing.active()
-    tracer.reporter.flush(tracer.config.exit_timeout_s)

@@ -2,19 +2,20 @@
 
 import functools
 import http.client
-import urllib.parse
-import urllib.request
+import sys
 from typing import Any, Final
+from urllib.request import AbstractHTTPHandler, Request
 
-from hopline.context import Active
-from hopline.hooks import http_client, outgoing
-from hopline.hooks.guard import guarded, quietly
+from hopline.hooks import http_client
+from hopline.hooks.around import around
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
-from hopline.noop import NOOP
 from hopline.spans import Span
 
 _SPAN: Final = "_hopline_span"
 _ATTEMPT: Final = "_hopline_attempt"
+_BODY_ERRORS: Final = (http.client.HTTPException, OSError)
+"""What the library is handling when it gives up on a body; any other exception is the application's own."""
 
 _patches = Patches()
 
@@ -22,7 +23,9 @@ _patches = Patches()
 def install() -> None:
     """Patch the HTTP handlers below redirects; further calls change nothing."""
     if not _patches.applied:
-        _patches.wrap(urllib.request.AbstractHTTPHandler, "do_open", _open)
+        _patches.wrap(AbstractHTTPHandler, "do_open", around(_start, _answered))
+        for name in ("read", "read1", "readinto", "readline", "peek"):
+            _patches.wrap(http.client.HTTPResponse, name, _read)
         _patches.wrap(http.client.HTTPResponse, "_close_conn", _closed)
 
 
@@ -31,40 +34,17 @@ def uninstall() -> None:
     _patches.undo()
 
 
-def _open(original: Any) -> Any:
-    @functools.wraps(original)
-    def do_open(self: Any, http_class: Any, req: urllib.request.Request, **arguments: Any) -> Any:
-        span = guarded(_start, req)
-        if span is NOOP:
-            return original(self, http_class, req, **arguments)
-        try:
-            with Active(span):
-                response = original(self, http_class, req, **arguments)
-        except BaseException as error:
-            quietly(span.finish, error)
-            raise
-        quietly(_answered, span, response)
-        return response
-
-    return do_open
-
-
-def _address(request: urllib.request.Request) -> tuple[str, int]:
-    try:
-        parts = urllib.parse.urlsplit(f"//{request.host}")
-        return parts.hostname or "", parts.port or (443 if request.type == "https" else 80)
-    except ValueError:
-        return request.host, 0  # a port that is none; urllib will say so itself
-
-
-def _start(request: urllib.request.Request) -> Span:
+def _start(args: list[Any], _kwargs: dict[str, Any]) -> Span:
     """Client row of this hop, begun, its headers written."""
-    host, port = _address(request)
-    span = guarded(_row, request, host, port)
-    for name, value in outgoing.headers(span, host):
-        request.add_unredirected_header(name.capitalize(), value)
-    span.begin()
-    return span
+    request: Request = args[2]
+    attempt: int = getattr(request, _ATTEMPT, 0)
+    setattr(request, _ATTEMPT, attempt + 1)  # the same request opened again is its next attempt
+
+    def write(headers: list[tuple[str, str]]) -> None:
+        for name, value in headers:
+            request.add_unredirected_header(name.capitalize(), value)
+
+    return http_client.begin(request.get_method(), request.full_url, write, attempt)
 
 
 def _answered(span: Span, response: http.client.HTTPResponse) -> None:
@@ -76,27 +56,31 @@ def _answered(span: Span, response: http.client.HTTPResponse) -> None:
         setattr(response, _SPAN, span)
 
 
-def _row(request: urllib.request.Request, host: str, port: int) -> Span:
-    span = http_client.start(request.get_method(), request.full_url, host, port)
-    if span.recording:
-        span.set_attempt(_next_attempt(request))
-    return span
+def _read(original: Any) -> Any:
+    @functools.wraps(original)
+    def read(self: http.client.HTTPResponse, *args: Any, **kwargs: Any) -> Any:
+        """A body that fails half-way, by a time-out say, fails the row."""
+        try:
+            return original(self, *args, **kwargs)
+        except BaseException as error:
+            safely(_end, self, error)
+            raise
 
-
-def _next_attempt(request: urllib.request.Request) -> int:
-    """The same request opened again is its next attempt."""
-    attempt: int = getattr(request, _ATTEMPT, 0)
-    setattr(request, _ATTEMPT, attempt + 1)
-    return attempt
+    return read
 
 
 def _closed(original: Any) -> Any:
     @functools.wraps(original)
     def close_conn(self: http.client.HTTPResponse) -> None:
-        """The body was read to its end, or will not be."""
-        span: Span | None = getattr(self, _SPAN, None)
-        if span is not None:
-            quietly(span.finish)
+        """The body was read to its end, or reading it failed, or it will not be read."""
+        error = sys.exc_info()[1]
+        safely(_end, self, error if isinstance(error, _BODY_ERRORS) else None)
         original(self)
 
     return close_conn
+
+
+def _end(response: http.client.HTTPResponse, error: BaseException | None) -> None:
+    span: Span | None = getattr(response, _SPAN, None)
+    if span is not None:
+        span.finish(error)

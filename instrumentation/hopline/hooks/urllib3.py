@@ -15,11 +15,10 @@ import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
-from hopline.context import Active
-from hopline.hooks import http_client, outgoing
-from hopline.hooks.guard import guarded, quietly
+from hopline.hooks import http_client
+from hopline.hooks.around import around
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
-from hopline.noop import NOOP
 from hopline.spans import Span
 
 _SPAN: Final = "_hopline_span"
@@ -35,7 +34,7 @@ def install(user: str = "urllib3") -> None:
     """Patch the connection pool for ``user``; further calls change nothing."""
     _users.add(user)
     if not _patches.applied:
-        _patches.wrap(HTTPConnectionPool, "_make_request", _request)
+        _patches.wrap(HTTPConnectionPool, "_make_request", around(_start, _answered))
         _patches.wrap(HTTPResponse, "release_conn", _release)
         _patches.wrap(HTTPResponse, "close", _release)
 
@@ -47,41 +46,18 @@ def uninstall(user: str = "urllib3") -> None:
         _patches.undo()
 
 
-def _request(original: Any) -> Any:
-    @functools.wraps(original)
-    def make_request(self: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        span = guarded(_start, self, method, url, kwargs)
-        if span is NOOP:
-            return original(self, conn, method, url, *args, **kwargs)
-        try:
-            with Active(span):
-                response = original(self, conn, method, url, *args, **kwargs)
-        except BaseException as error:
-            quietly(span.finish, error)
-            raise
-        quietly(_answered, span, response)
-        return response
+def _start(args: list[Any], kwargs: dict[str, Any]) -> Span:
+    """Client row of this attempt, begun, its headers written into ``kwargs``."""
+    pool, _connection, method, url = args[:4]
+    own: Mapping[str, str] = kwargs.get("headers") or {}
 
-    return make_request
+    def write(headers: list[tuple[str, str]]) -> None:
+        if headers:
+            # The caller's headers stay as they are: they may be those of a session.
+            added = dict(headers)
+            kwargs["headers"] = {**{k: v for k, v in own.items() if k.lower() not in added}, **added}
 
-
-def _start(pool: HTTPConnectionPool, method: str, url: str, arguments: dict[str, Any]) -> Span:
-    """Client row of this attempt, begun, its headers written into ``arguments``."""
-    span = guarded(_row, pool, method, url, arguments.get("retries"))
-    own: Mapping[str, str] = arguments.get("headers") or {}
-    added = dict(outgoing.headers(span, pool.host))
-    if added:
-        # The caller's headers stay as they are: they may be those of a session.
-        arguments["headers"] = {**{k: v for k, v in own.items() if k.lower() not in added}, **added}
-    span.begin()
-    return span
-
-
-def _row(pool: HTTPConnectionPool, method: str, url: str, retries: Any) -> Span:
-    span = http_client.start(method, _full_url(pool, url), pool.host, pool.port)
-    if span.recording:
-        span.set_attempt(attempt_number(retries))
-    return span
+    return http_client.begin(method, _full_url(pool, url), write, attempt_number(kwargs.get("retries")))
 
 
 def attempt_number(retries: Any) -> int:
@@ -116,7 +92,7 @@ def _release(original: Any) -> Any:
         span: Span | None = getattr(self, _SPAN, None)
         if span is not None:
             error = sys.exc_info()[1]
-            quietly(span.finish, error if isinstance(error, _BODY_ERRORS) else None)
+            safely(span.finish, error if isinstance(error, _BODY_ERRORS) else None)
         return original(self)
 
     return release

@@ -28,7 +28,7 @@ def row_in(context: Context) -> Span | None:
     row = row_of(found)
     if row is not None or not found.is_valid or found.is_remote or found.trace_flags.sampled:
         return row
-    entry = Entry(tracing.active(), found.trace_id, "", FRAGMENT, 0, 0)
+    entry = Entry(tracing.active().process, found.trace_id, "", FRAGMENT, 0, 0)
     entry.tracestate = others(found.trace_state)
     return UnsampledSpan(entry, found.span_id)
 
@@ -46,7 +46,7 @@ def with_span(inner: Span, context: Context) -> Context:
 
 def _context_of(span: Span) -> SpanContext:
     if span.recording:
-        state: TraceState = PathState(span)
+        state: TraceState = PathState(span, shared=True)
         flags = TraceFlags(TraceFlags.SAMPLED)
     else:
         state = TraceState([(key, value) for key, _, value in (m.partition("=") for m in span.entry.tracestate)])

@@ -9,7 +9,7 @@ from hopline import semconv
 from hopline import tracer as tracing
 from hopline.otel.process import admit, tracer_for
 from hopline.otel.rows import finished
-from hopline.otel.state import row_of
+from hopline.otel.state import row_of, shared_row
 from hopline.tracer import Tracer
 
 
@@ -28,7 +28,6 @@ class HoplineSpanExporter(SpanExporter):
         if not spans:
             return SpanExportResult.SUCCESS
         tracer = self._tracer or tracer_for(spans[0].resource)
-        reporter = tracer.reporter
         try:
             admit(tracer)
         except RuntimeError:  # no thread can be started once the interpreter ends
@@ -36,7 +35,7 @@ class HoplineSpanExporter(SpanExporter):
             return SpanExportResult.FAILURE
         for span in spans:
             try:
-                if _is_own_message(span, tracer):
+                if shared_row(span.get_span_context()) is not None or _is_own_message(span, tracer):
                     continue
                 if not tracer.enabled and row_of(span.get_span_context()) is None:
                     continue  # begun after hopline.disable()
@@ -44,7 +43,7 @@ class HoplineSpanExporter(SpanExporter):
             except Exception:
                 tracer.counts.add("exporter_errors")
             else:
-                reporter.append(row)
+                tracer.process.append(row)
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:

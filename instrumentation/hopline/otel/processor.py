@@ -8,7 +8,8 @@ from opentelemetry import baggage
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from hopline.otel.state import row_of
+from hopline.otel.stand_in import ended, stand_in
+from hopline.otel.state import row_of, shared_row
 from hopline.propagation.baggage import Baggage
 
 
@@ -17,21 +18,29 @@ class PathProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Set the id; an entry row also takes the baggage, and names this work to its callees."""
-        row = row_of(span.get_span_context())
+        context = span.get_span_context()
+        ours = shared_row(context)
+        if ours is not None:
+            stand_in(span, ours)
+            return
+        row = row_of(context)
         if row is None or row.parent is not None:
             return
         entry = row.entry
         found = baggage.get_all(parent_context)
         if found and entry.baggage is None:
             header = ",".join(f"{key}={quote(str(value))}" for key, value in found.items())
-            counts, limit = entry.tracer.counts, entry.tracer.config.baggage_bytes
+            counts, limit = entry.process.counts, entry.process.config.baggage_bytes
             received = Baggage.parse([header], entry.remote_id, limit, counts.add)
             if received is not None:
                 entry.receive(received)
         entry.operation = _present_name(span)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Nothing: the exporter ships."""
+        """Tell our own row what became of the span that stands for it; the others are the exporter's."""
+        ours = shared_row(span.get_span_context())
+        if ours is not None:
+            ended(span, ours)
 
 
 def _present_name(span: Span) -> Callable[[], str]:

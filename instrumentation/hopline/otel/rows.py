@@ -1,6 +1,6 @@
 """The row of an OpenTelemetry span: begun by the sampler, filled in when the span has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -9,14 +9,15 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from hopline import semconv
 from hopline.entry import Entry
 from hopline.ids import FRAGMENT, span_hex, trace_hex, within_limits
-from hopline.model import DEBUG, ENTRY_KINDS, SAMPLED, WEIGHT_ONE
+from hopline.otel import gen_ai
 from hopline.otel.process import admit
 from hopline.otel.state import hop_of, others, row_of
 from hopline.propagation import tracestate
 from hopline.propagation.outbound import is_trusted
 from hopline.propagation.tracestate import Hop
-from hopline.spans import MAX_ANNOTATIONS, MAX_LINKS, MAX_TAGS, Span
+from hopline.spans import MAX_ANNOTATIONS, MAX_LINKS, MAX_TAGS, Span, next_number
 from hopline.tracer import Tracer
+from hopline.vocabulary import DEBUG, ENTRY_KINDS, SAMPLED, WEIGHT_ONE
 
 PATH_ATTRIBUTE: Final = "hopline.span_id"
 """The path as an attribute, for exporters other than ours."""
@@ -45,7 +46,7 @@ _SCAN_ONLY: Final = frozenset(
 def root(tracer: Tracer, trace_id: int, name: str, kind: str, weight: int) -> Span:
     """Row of a span without a parent: path ``0``."""
     admit(tracer)
-    return Span(Entry(tracer, trace_id, name, "0", 0, SAMPLED, weight), None, 0, 0, name, kind, {})
+    return Span(Entry(tracer.process, trace_id, name, "0", 0, SAMPLED, weight), None, 0, 0, name, kind, {})
 
 
 def below(parent: SpanContext, tracer: Tracer, name: str, kind: str, found: Mapping[str, object]) -> Span:
@@ -57,7 +58,7 @@ def below(parent: SpanContext, tracer: Tracer, name: str, kind: str, found: Mapp
     if above is None:
         return _entered(parent, tracer, name, kind, _sender(found))
     row = above.numbering()
-    number = next(row.numbers, 0) if row is not None and row.numbers is not None else 0
+    number = next_number(row) if row is not None else 0
     if row is None or not number:
         return _fragment(above, name, kind)
     span = Span(row.entry, row, number, 0, name, kind, {})
@@ -74,12 +75,12 @@ def _sender(found: Mapping[str, object]) -> str:
 def _entered(parent: SpanContext, tracer: Tracer, name: str, kind: str, sender: str) -> Span:
     """First row of this process: a server or consumer row takes the path that came in, others have none."""
     admit(tracer)
-    entry = Entry(tracer, parent.trace_id, name, FRAGMENT, parent.span_id)
+    entry = Entry(tracer.process, parent.trace_id, name, FRAGMENT, parent.span_id)
     entry.tracestate = others(parent.trace_state)
     span = Span(entry, None, 0, 0, name, kind, {})
     hop = hop_of(parent)
-    usual = hop is not None and hop.weight == WEIGHT_ONE and not hop.debug
-    if hop is None or not (usual or not sender or is_trusted(sender, tracer.config.trusted_hosts)):
+    plain = hop is not None and hop.weight == WEIGHT_ONE and not hop.debug
+    if hop is None or not (plain or not sender or is_trusted(sender, tracer.config.trusted_hosts)):
         weigh_foreign(span)
     else:
         entry.weight = hop.weight
@@ -104,8 +105,8 @@ def weigh_foreign(span: Span) -> None:
 def _fragment(above: Span, name: str, kind: str) -> Span:
     """Row under a call without a row above it, or at the limit of depth: the start of a fragment."""
     old = above.entry
-    old.tracer.counts.add("fragments")
-    entry = Entry(old.tracer, old.trace_id, name, FRAGMENT, above.id_int, old.flags, old.weight)
+    old.process.counts.add("fragments")
+    entry = Entry(old.process, old.trace_id, name, FRAGMENT, above.id_int, old.flags, old.weight)
     entry.baggage, entry.uid, entry.tracestate = old.baggage, old.uid, old.tracestate
     return Span(entry, None, 0, 0, name, kind, {})
 
@@ -130,7 +131,7 @@ def _foreign(span: ReadableSpan, context: SpanContext, tracer: Tracer) -> Span:
     hop = hop_of(span.parent) if span.parent is not None and kind in ENTRY_KINDS else None
     parent_id = span.parent.span_id if span.parent is not None else 0
     path = hop.path if hop is not None and within_limits(hop.path) else ""
-    entry = Entry(tracer, context.trace_id, span.name, path, parent_id)
+    entry = Entry(tracer.process, context.trace_id, span.name, path, parent_id)
     if hop is not None:
         entry.caller, entry.weight = caller(hop), hop.weight
     return Span(entry, None, 0, context.span_id, span.name, kind, {})
@@ -142,7 +143,16 @@ def _fill(row: Span, span: ReadableSpan) -> None:
     row.start_ns = (span.start_time or 0) - epoch
     found = {key: semconv.text_of(value) for key, value in (span.attributes or {}).items()}
     found.pop(PATH_ATTRIBUTE, None)
+    answered_as = (span.attributes or {}).get(semconv.ANSWERED_AS)
+    if isinstance(answered_as, Sequence):  # a header's values; ours comes last where others passed theirs on
+        found[semconv.ANSWERED_AS] = str(answered_as[-1])
     peer, peer_kind = semconv.peer(row.kind, found)
+    found.pop(semconv.ANSWERED_AS, None)
+    content = row.entry.process.config.gen_ai_content
+    if gen_ai.is_call(found):
+        if row.kind == "client" and not peer:
+            peer, peer_kind = gen_ai.provider(found), "external"
+        found = gen_ai.fields(found, content=content)
     if peer:
         row.peer, row.peer_kind = peer, peer_kind
     uid = semconv.first(found, semconv.USER)
@@ -152,7 +162,7 @@ def _fill(row: Span, span: ReadableSpan) -> None:
     if retry:
         row.set_attempt(retry)
     if span.events:
-        _annotate(row, span)
+        _annotate(row, span, content=content)
     for link in span.links[:MAX_LINKS]:
         row.link(trace_hex(link.context.trace_id), span_hex(link.context.span_id), _kind_of_link(row))
     _judge(row, span, found)
@@ -174,12 +184,13 @@ def _tag(row: Span, span: ReadableSpan, found: dict[str, str]) -> None:
         row.detail.overflow += lost
 
 
-def _annotate(row: Span, span: ReadableSpan) -> None:
+def _annotate(row: Span, span: ReadableSpan, *, content: bool) -> None:
     detail = row.detail
-    for event in span.events[:MAX_ANNOTATIONS]:
+    events = [event for event in span.events if content or not gen_ai.is_content_event(event.name)]
+    for event in events[:MAX_ANNOTATIONS]:
         found = {key: semconv.text_of(value) for key, value in (event.attributes or {}).items()}
         detail.annotations.append((event.timestamp // 1000, event.name, semconv.event_text(event.name, found)))
-    detail.overflow += max(0, len(span.events) - MAX_ANNOTATIONS)
+    detail.overflow += max(0, len(events) - MAX_ANNOTATIONS)
 
 
 def _judge(row: Span, span: ReadableSpan, found: dict[str, str]) -> None:

@@ -24,14 +24,15 @@ from opentelemetry.util.types import Attributes
 
 from hopline import tracer as tracing
 from hopline.context import current
-from hopline.model import WEIGHT_MAX, WEIGHT_ONE
 from hopline.noop import NOOP
 from hopline.otel import rows
 from hopline.otel.process import tracer_for
 from hopline.otel.processor import PathProcessor
+from hopline.otel.stand_in import covered
 from hopline.otel.state import PathState, others, without_hop
 from hopline.spans import Span
 from hopline.tracer import Tracer
+from hopline.vocabulary import WEIGHT_MAX, WEIGHT_ONE
 
 _RATE: Final = "OTEL_TRACES_SAMPLER_ARG"
 
@@ -118,7 +119,11 @@ class PathSampler(Sampler):
             return result
         try:
             parent = get_current_span(parent_context).get_span_context()
-            span = self._row(tracer, parent, trace_id, name, rows.KINDS[kind or SpanKind.INTERNAL], result)
+            kind = kind or SpanKind.INTERNAL
+            ours = covered(parent, kind, result.attributes or {})
+            if ours is not None:
+                return SamplingResult(result.decision, result.attributes, PathState(ours, shared=True))
+            span = self._row(tracer, parent, trace_id, name, rows.KINDS[kind], result)
         except Exception:
             tracer.counts.add("sampler_errors")
             return result

@@ -10,19 +10,24 @@ from typing import Any, Final
 
 from opentelemetry.trace import SpanContext, TraceState
 
-from hopline.model import CALL_KINDS, DEBUG
 from hopline.propagation import tracestate
 from hopline.propagation.tracestate import Hop
-from hopline.spans import Span
+from hopline.spans import Span, next_number
+from hopline.vocabulary import CALL_KINDS, DEBUG
 
 MEMBER: Final = "hop"
 
 
 class PathState(TraceState):
-    """Trace state of a sampled span of ours. ``span`` is the row that the exporter will send."""
+    """Trace state of a sampled span of ours. ``span`` is the row that will be sent.
 
-    def __init__(self, span: Span) -> None:  # the base class would only build an empty dictionary
+    ``shared``: the row is one of our own instrumentation, which ends and sends it; an OpenTelemetry span
+    with such a state stands for it (:mod:`hopline.otel.stand_in`).
+    """
+
+    def __init__(self, span: Span, *, shared: bool = False) -> None:  # the base class would build an empty dictionary
         self.span = span
+        self.shared = shared
 
     def to_header(self) -> str:
         """The header of one outgoing call: the span's own path, or the next of its child numbers (M4).
@@ -33,16 +38,16 @@ class PathState(TraceState):
         if not span.id_int:
             return ",".join(span.entry.tracestate)
         row = span.numbering() if span.kind not in CALL_KINDS else None
-        number = next(row.numbers, 0) if row is not None and row.numbers is not None else 0
+        number = next_number(row) if row is not None else 0
         # At the limit of depth the path is one too deep on purpose: the callee begins anew.
         path = span.span_id if span.kind in CALL_KINDS else f"{span.span_id}.{number or 1}"
         return tracestate.write(self._hop(path), span.entry.tracestate)
 
     def _hop(self, path: str) -> Hop:
         entry = self.span.entry
-        config = entry.tracer.config
+        config = entry.process.config
         operation = entry.operation if isinstance(entry.operation, str) else entry.operation()
-        instance, debug = entry.tracer.instance, bool(entry.flags & DEBUG)
+        instance, debug = entry.process.instance, bool(entry.flags & DEBUG)
         return Hop(self.span.id_int, path, entry.weight, config.service, config.zone, instance, operation, debug)
 
     @property
@@ -87,6 +92,12 @@ def row_of(context: SpanContext | None) -> Span | None:
     if not span.id_int:
         span.id_int = context.span_id
     return span if span.id_int == context.span_id else None
+
+
+def shared_row(context: SpanContext | None) -> Span | None:
+    """The row of our own instrumentation that ``context`` is of, if it is of one."""
+    state = context.trace_state if context is not None else None
+    return state.span if type(state) is PathState and state.shared else None
 
 
 def hop_of(context: SpanContext) -> Hop | None:

@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from hopline.model import DEBUG, SAMPLED
+from hopline.vocabulary import DEBUG, SAMPLED
 
 _TRACE: Final = re.compile(r"(?:[0-9a-fA-F]{16}){1,2}", re.ASCII)
 _SPAN: Final = re.compile(r"[0-9a-fA-F]{16}", re.ASCII)
@@ -27,6 +27,15 @@ def parse_single(header: str) -> B3 | None:
     if state and state not in _STATES:
         return None
     return _checked(parts[0], parts[1], _STATES.get(state))
+
+
+def decision(single: str, sampled: str, flags: str) -> int | None:
+    """Flags of a sender that decides and gives no ids: ``b3: 0``, ``X-B3-Sampled: 1``, ``X-B3-Flags: 1``.
+
+    ``None`` where it says nothing that is known.
+    """
+    state = single.strip() or ("d" if flags.strip() == "1" else sampled.strip().lower())
+    return _STATES.get(state)
 
 
 def parse_multi(trace_id: str, span_id: str, sampled: str, flags: str) -> B3 | None:

@@ -8,7 +8,8 @@ and the next of ours removes it.
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
-from urllib.parse import quote, unquote
+
+from hopline.text import quote, unquote
 
 ONCE_PREFIX: Final = "hop1."
 MAX_HEADER: Final = 8192
@@ -120,7 +121,7 @@ class Baggage:
             self._count("baggage_malformed")
             return
         raw = raw.strip(" \t")
-        value = clean(unquote(raw, errors="replace") if "%" in raw else raw)
+        value = clean(unquote(raw))
         if not key.startswith(ONCE_PREFIX):
             self._kept[key] = value
             if semicolon and properties.isascii():

@@ -1,13 +1,12 @@
 """From the headers of a request or message to the context that its sender was in."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from hopline.model import DEBUG
 from hopline.propagation import b3, traceparent, tracestate
 from hopline.propagation.baggage import Baggage
 from hopline.propagation.tracestate import Hop
+from hopline.vocabulary import DEBUG
 
 HeaderPair = tuple[str | bytes, str | bytes]
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[HeaderPair]
@@ -20,25 +19,46 @@ _KEYS: Final[dict[str | bytes, str]] = {
     **{name: name for name in _NAMES},
     **{name.encode(): name for name in _NAMES},
 }
+_B3_NAMES: Final = frozenset({"b3", "x-b3-sampled", "x-b3-flags"})
 _LENGTHS: Final = frozenset(map(len, _NAMES))
 
 
-@dataclass(slots=True)  # not frozen: that makes it three times as dear
 class Remote:
-    """The context of the sending row."""
+    """The context of the sending row.
 
-    trace_id: int
-    parent_id: int
-    flags: int | None
-    """Bits of the model; ``None`` when the sender left the decision to us."""
-    hop: Hop | None
-    """Our member, when it is about ``parent_id``; ``None`` behind a hop that does not know us."""
-    others: tuple[str, ...] = ()
-    """Other vendors' tracestate members, as they came."""
-    random: int = 0
-    """The random flag of the ``traceparent``, which goes on as it came."""
-    trusted: bool = True
-    """Whether the sender's word on its sampling rate, or on debugging, counts."""
+    ``flags`` are bits of the model, ``None`` when the sender left the decision to us. ``hop`` is our member,
+    when it is about ``parent_id``; ``None`` behind a hop that does not know us. ``others`` are other vendors'
+    tracestate members, and ``random`` the random flag of the ``traceparent``: both go on as they came.
+    Without ids, which are 0 then, the sender only decided (B3 allows that). ``trusted`` says whether its word on
+    its sampling rate, or on debugging, counts.
+    """
+
+    __slots__ = ("flags", "hop", "others", "parent_id", "random", "trace_id", "trusted")
+
+    def __init__(  # noqa: PLR0917 - keywords would cost a tenth of an entry
+        self,
+        trace_id: int,
+        parent_id: int,
+        flags: int | None,
+        hop: Hop | None,
+        others: tuple[str, ...] = (),
+        random: int = 0,
+    ) -> None:
+        self.trace_id = trace_id
+        self.parent_id = parent_id
+        self.flags = flags
+        self.hop = hop
+        self.others = others
+        self.random = random
+        self.trusted = True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Remote) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Remote({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
 
     @property
     def debug(self) -> bool:
@@ -106,6 +126,10 @@ def _from_w3c(found: dict[str, list[str]], counted: Callable[[str], None]) -> Re
 
 def _from_b3(found: dict[str, list[str]], counted: Callable[[str], None]) -> Remote | None:
     context = None
+    if not _B3_NAMES.isdisjoint(found) and "x-b3-traceid" not in found:
+        flags = b3.decision(*(found.get(name, [""])[0] for name in ("b3", "x-b3-sampled", "x-b3-flags")))
+        if flags is not None:
+            return Remote(0, 0, flags, None)
     if "b3" in found:
         context = b3.parse_single(found["b3"][0])
     elif "x-b3-traceid" in found:
@@ -114,7 +138,6 @@ def _from_b3(found: dict[str, list[str]], counted: Callable[[str], None]) -> Rem
     else:
         return None
     if context is None:
-        if found.get("b3", [""])[0] not in {"0", "1", "d"}:
-            counted("malformed_b3")
+        counted("malformed_b3")
         return None
     return Remote(context.trace_id, context.parent_id, context.flags, None)

@@ -1,43 +1,44 @@
 """The headers that a call carries away from here."""
 
-import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
-from hopline.model import CALL_KINDS, DEBUG, SAMPLED
 from hopline.propagation import b3, traceparent, tracestate
 from hopline.propagation.tracestate import Hop
+from hopline.spans import Span, next_number
+from hopline.vocabulary import CALL_KINDS, DEBUG, SAMPLED
 
-if TYPE_CHECKING:
-    from hopline.spans import Span
+_PRIVATE: Final = (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10",
+)  # fmt: skip
 
 
-def headers(span: "Span", host: str | None = None) -> list[tuple[str, str]]:
+def headers(span: Span, host: str | None = None) -> list[tuple[str, str]]:
     """Headers for a callee of ``span``.
 
     A client or producer row hands its own path on; any other row the next of its
     child numbers. Baggage goes only to a trusted ``host``, the ids to each that the
     settings allow; ``None`` is trusted.
     """
-    tracer = span.entry.tracer
-    hosts = tracer.config.trace_hosts
-    if not tracer.enabled or (host is not None and "*" not in hosts and not is_trusted(host, hosts)):
+    process = span.entry.process
+    hosts = process.config.trace_hosts
+    if not process.enabled or (host is not None and "*" not in hosts and not is_trusted(host, hosts)):
         return []
     try:
         return _headers(span, host)
     except Exception:
-        tracer.counts.add("client_errors")
+        process.counts.add("client_errors")
         return []
 
 
-def _headers(span: "Span", host: str | None) -> list[tuple[str, str]]:
+def _headers(span: Span, host: str | None) -> list[tuple[str, str]]:
     entry = span.entry
-    config = entry.tracer.config
+    config = entry.process.config
     path = span.span_id if span.kind in CALL_KINDS else _next_path(span)
     number = span.id_int
     operation = entry.operation if isinstance(entry.operation, str) else entry.operation()
     debug = bool(entry.flags & DEBUG)
-    hop = Hop(number, path, entry.weight, config.service, config.zone, entry.tracer.instance, operation, debug)
+    hop = Hop(number, path, entry.weight, config.service, config.zone, entry.process.instance, operation, debug)
     pairs = [
         ("traceparent", traceparent.write(entry.trace_id, number, entry.flags & SAMPLED | entry.random)),
         ("tracestate", tracestate.write(hop, entry.tracestate)),
@@ -51,10 +52,10 @@ def _headers(span: "Span", host: str | None) -> list[tuple[str, str]]:
     return pairs
 
 
-def _next_path(span: "Span") -> str:
+def _next_path(span: Span) -> str:
     row = span.numbering() or span
     # At the limit of depth the path is one too deep on purpose: the callee begins a new trace and links.
-    return f"{row.span_id}.{(next(row.numbers, 0) if row.numbers is not None else 0) or 1}"
+    return f"{row.span_id}.{next_number(row) or 1}"
 
 
 @lru_cache(maxsize=1024)
@@ -64,6 +65,8 @@ def is_trusted(host: str, rules: tuple[str, ...]) -> bool:
     name = name[1:].partition("]")[0] if name.startswith("[") else name.rpartition(":")[0] or name
     if "*" in rules or name in rules:
         return True
+    import ipaddress
+
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
@@ -73,5 +76,13 @@ def is_trusted(host: str, rules: tuple[str, ...]) -> bool:
             or any(rule.startswith(".") and name.endswith(rule) for rule in rules)
         )
     return ("loopback" in rules and address.is_loopback) or (
-        "private" in rules and address.is_private and not address.is_loopback
+        "private" in rules and any(address in network for network in _private_networks())
     )
+
+
+@lru_cache(maxsize=1)
+def _private_networks() -> list[Any]:
+    """RFC 1918, RFC 4193 and link-local; the standard library calls ranges for documentation private, too."""
+    import ipaddress
+
+    return [ipaddress.ip_network(text) for text in _PRIVATE]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
 
 from hopline.ids import PATH
-from hopline.model import WEIGHT_MAX, WEIGHT_ONE
+from hopline.text import quote, unquote
+from hopline.vocabulary import WEIGHT_MAX, WEIGHT_ONE
 
 MAX_MEMBERS: Final = 32
 MAX_HOP: Final = 256
@@ -17,8 +17,8 @@ _DEBUG: Final = "d"
 _ID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _REST: Final = re.compile(rf"({PATH})(?:;([0-9]{{0,8}})(;[\x20-\x2b\x2d-\x3c\x3e-\x7e]*)?)?", re.ASCII)
 
-# The grammar of level 1, with keys that begin with a digit as level 2 allows.
-_KEY: Final = r"(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
+# Keys as in level 2, where "@" is one of their characters and a digit may be the first.
+_KEY: Final = r"[a-z0-9][a-z0-9_\-*/@]{0,255}"
 _MEMBER: Final = re.compile(_KEY + r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]", re.ASCII)
 
 
@@ -134,4 +134,4 @@ def write_hop(hop: Hop) -> str:
 @lru_cache(maxsize=2048)
 def _encode(text: str) -> str:
     """Percent-encoded UTF-8; operations repeat, so the work is done once for each."""
-    return quote(text[:MAX_HOP], safe="/:", errors="replace")
+    return quote(text[:MAX_HOP], colon=True)

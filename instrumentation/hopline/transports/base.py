@@ -1,6 +1,5 @@
 """The plug point between the reporter and the world."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from hopline.spans import Span
@@ -9,16 +8,20 @@ Report = dict[str, object]
 """The counters of this process, as docs/wire.md spells them."""
 
 
-@dataclass(frozen=True, slots=True)
 class Batch:
-    """What the sender thread hands over at once: ended spans, their limits already applied."""
+    """What the sender thread hands over at once: ended spans, their limits already applied.
 
-    process: dict[str, str]
-    """Facts that hold for every row."""
-    spans: list[Span]
-    counted: int
-    """How many of the spans count as sent; the others are copies of rows still open."""
-    report: Report | None = None
+    ``process`` are facts that hold for every row. ``counted`` is how many of the spans count as sent; the others
+    are copies of rows still open.
+    """
+
+    __slots__ = ("counted", "process", "report", "spans")
+
+    def __init__(self, process: dict[str, str], spans: list[Span], counted: int, report: Report | None = None) -> None:
+        self.process = process
+        self.spans = spans
+        self.counted = counted
+        self.report = report
 
 
 class Transport(Protocol):

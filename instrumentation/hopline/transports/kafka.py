@@ -20,10 +20,13 @@ from kafka.errors import KafkaError
 from hopline import wire
 from hopline.config import Config
 from hopline.counts import Counts
-from hopline.errors import SettingError, TransportUnavailable
+from hopline.errors import TransportUnavailable
 from hopline.ids import trace_bucket
 from hopline.spans import Span
 from hopline.transports.base import Batch, Report
+
+OWN: Final = "hopline-"
+"""What the names of our threads begin with, and the client id by which the library names its own."""
 
 MAX_MESSAGE: Final = 900_000
 """Bytes of one message, and of one batch of them; brokers refuse more than 1 MiB by default."""
@@ -38,7 +41,6 @@ class KafkaTransport:
     """A producer made when the first batch comes, and made anew after any error."""
 
     def __init__(self, config: Config, counts: Counts) -> None:
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an outage makes it log a hundred errors
         self._topic = config.topic
         self._limit = config.kafka_buffer_bytes
         self._rows = config.batch_rows
@@ -90,7 +92,9 @@ class KafkaTransport:
         return not self._in_flight
 
     def after_fork(self) -> None:
-        """The producer's thread stayed in the parent; leave its sockets to it."""
+        """The producer's thread stayed in the parent; leave it its sockets and locks: nothing closes here."""
+        if self._producer is not None:
+            self._producer._closed = True  # noqa: SLF001 - or its finaliser would flush, and wait for that thread
         self._forget()
 
     def close(self, timeout: float) -> None:
@@ -123,7 +127,9 @@ class KafkaTransport:
             self._broken = False
         try:
             if self._producer is None:
+                quiet_own_threads()
                 self._producer = KafkaProducer(**self._options)
+                self._producer._sender.name = f"{OWN}kafka"  # noqa: SLF001 - its log lines are told by it
             if monotonic() >= self._partitions_until:
                 self._partitions = len(self._producer.partitions_for(self._topic) or ())
                 self._partitions_until = monotonic() + _PARTITIONS_FOR_S
@@ -190,17 +196,30 @@ def by_partition(spans: Iterable[Span], partitions: int) -> dict[int, list[Span]
     return groups
 
 
+class _OthersOnly(logging.Filter):
+    """Lets pass what is not logged by a thread of ours: an outage makes kafka-python log a hundred errors."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Our sender and the threads of its producer carry our name; the application's own do not."""
+        return OWN not in (record.threadName or "")
+
+
+_others_only: Final = _OthersOnly()
+
+
+def quiet_own_threads() -> None:
+    """Keep the library's log of our own producer away from the application, whose own use of Kafka logs as ever."""
+    for name in list(logging.root.manager.loggerDict):
+        if name == "kafka" or name.startswith("kafka."):
+            logging.getLogger(name).addFilter(_others_only)
+
+
 def producer_options(config: Config) -> dict[str, Any]:
-    """Options of the producer, those of the setting ``kafka_options`` last.
-
-    Raises:
-        SettingError: an option has no ``=``.
-
-    """
+    """Options of the producer, those of the setting ``kafka_options`` last."""
     acks: Any = config.kafka_acks if config.kafka_acks == "all" else int(config.kafka_acks)
     options: dict[str, Any] = {
         "bootstrap_servers": config.endpoint.partition("://")[2].rstrip("/").split(","),
-        "client_id": f"hopline-{config.service}",
+        "client_id": f"{OWN}{config.service}",
         "acks": acks,
         "enable_idempotence": acks == "all",
         "linger_ms": 50,
@@ -214,11 +233,20 @@ def producer_options(config: Config) -> dict[str, Any]:
         "metrics_enabled": False,
     }
     for pair in config.kafka_options:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise SettingError(f"kafka_options: {pair!r} has no =")
-        options[name] = int(value) if value.isdigit() else value
+        name, _, value = pair.partition("=")
+        options[name] = _as_option(name, value)
     return options
+
+
+def _as_option(name: str, value: str) -> Any:
+    """``value`` as the library's own default of ``name`` is: a password of digits stays text."""
+    default = KafkaProducer.DEFAULT_CONFIG.get(name)
+    if isinstance(default, bool):
+        return value.strip().lower() in {"1", "true", "yes", "on"}
+    try:
+        return type(default)(value) if isinstance(default, (int, float)) else value
+    except ValueError:
+        return value  # the library says itself what is wrong with it
 
 
 def _compression(setting: str) -> str | None:

@@ -13,7 +13,7 @@ import grpc.aio
 
 from hopline.hooks.grpc.client import AioInterceptors, ClientInterceptor
 from hopline.hooks.grpc.server import AioServerInterceptor, ServerInterceptor
-from hopline.hooks.guard import quietly
+from hopline.hooks.guard import safely
 from hopline.hooks.patch import Patches
 
 _patches = Patches()
@@ -38,7 +38,7 @@ def _channel(original: Any) -> Any:
     @functools.wraps(original)
     def channel(target: str, *args: Any, **kwargs: Any) -> Any:
         made = original(target, *args, **kwargs)
-        ours = quietly(ClientInterceptor, target)
+        ours = safely(ClientInterceptor, target)
         return grpc.intercept_channel(made, ours) if ours is not None else made
 
     return channel
@@ -49,7 +49,7 @@ def _aio_channel(original: Any) -> Any:
     def channel(target: str, *args: Any, interceptors: Any = None, **kwargs: Any) -> Any:
         # The last interceptor is the innermost, so that retries of others are seen.
         return original(
-            target, *args, interceptors=[*(interceptors or ()), *(quietly(AioInterceptors, target) or ())], **kwargs
+            target, *args, interceptors=[*(interceptors or ()), *(safely(AioInterceptors, target) or ())], **kwargs
         )
 
     return channel

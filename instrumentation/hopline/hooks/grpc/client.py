@@ -11,8 +11,9 @@ import grpc.aio
 from hopline.context import Active
 from hopline.hooks import outgoing
 from hopline.hooks.grpc.names import code_name, describe, method_name
-from hopline.hooks.guard import guarded, quietly
-from hopline.hooks.http_client import SERVICE_HEADER
+from hopline.hooks.guard import safely, span_or_noop
+from hopline.hooks.http_client import name_peer
+from hopline.hooks.server import SERVICE_HEADER
 from hopline.noop import NOOP
 from hopline.spans import Span
 from hopline.tracer import call
@@ -56,7 +57,7 @@ def _ended(span: Span, code: Any, details: str | None, trailing: Any) -> None:
             span.fail(name, details or "")
         for key, value in trailing or ():
             if key == SERVICE_HEADER and value:
-                span.peer, span.peer_kind = str(value)[:256], "service"
+                name_peer(span, str(value))
     span.finish()
 
 
@@ -76,18 +77,18 @@ class ClientInterceptor(
         self._target = _Target(target)
 
     def _intercept(self, continuation: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
-        span = guarded(self._target.start, details.method)
-        ours = quietly(self._with_headers, details, span) or details
-        quietly(span.begin)
+        span = span_or_noop(self._target.start, details.method)
+        ours = safely(self._with_headers, details, span) or details
+        safely(span.begin)
         if span is NOOP:
             return continuation(ours, request)
         try:
             with Active(span):
                 under_way = continuation(ours, request)
         except BaseException as error:
-            quietly(span.finish, error)
+            safely(span.finish, error)
             raise
-        under_way.add_done_callback(lambda done: quietly(_done, span, done))
+        under_way.add_done_callback(lambda done: safely(_done, span, done))
         return under_way
 
     def _with_headers(self, details: Any, span: Span) -> _Details:
@@ -107,16 +108,16 @@ class _AioInterceptor:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def _begun(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> tuple[Any, Span]:
-        span = guarded(self._target.start, details.method)
-        ours = quietly(self._with_headers, details, span) or details
-        quietly(span.begin)
+        span = span_or_noop(self._target.start, details.method)
+        ours = safely(self._with_headers, details, span) or details
+        safely(span.begin)
         if span is NOOP:
             return await continuation(ours, request), span
         try:
             with Active(span):
                 return await continuation(ours, request), span
         except BaseException as error:
-            quietly(span.finish, error)
+            safely(span.finish, error)
             raise
 
     def _with_headers(self, details: grpc.aio.ClientCallDetails, span: Span) -> grpc.aio.ClientCallDetails:
@@ -129,7 +130,7 @@ class _AioInterceptor:
             try:
                 await self._end(under_way, span)
             except BaseException as error:
-                quietly(span.finish, error)
+                safely(span.finish, error)
                 raise
         return under_way
 
@@ -148,7 +149,7 @@ class _AioInterceptor:
 
     @staticmethod
     async def _end(call: Any, span: Span) -> None:
-        quietly(_ended, span, await call.code(), await call.details(), await call.trailing_metadata())
+        safely(_ended, span, await call.code(), await call.details(), await call.trailing_metadata())
 
 
 class _AioUnaryUnary(_AioInterceptor, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]

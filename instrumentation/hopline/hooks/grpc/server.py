@@ -10,14 +10,10 @@ from urllib.parse import unquote
 import grpc
 import grpc.aio
 
-from hopline import tracer as tracing
 from hopline.context import Active, current
 from hopline.hooks.grpc.names import SERVER_ERRORS, code_name, describe, method_name
-from hopline.hooks.guard import guarded, quietly
-from hopline.hooks.http_client import SERVICE_HEADER
-from hopline.hooks.wsgi import DISCONNECT
-from hopline.noop import NOOP
-from hopline.spans import Span
+from hopline.hooks.guard import safely
+from hopline.hooks.server import SERVICE_HEADER, ServerCall
 
 Behavior = Callable[..., Any]
 
@@ -28,7 +24,7 @@ class ServerInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
     def intercept_service(self, continuation: Any, details: Any) -> Any:
         """The handler, its calls under server rows."""
         handler = continuation(details)
-        return quietly(_traced, handler, details) or handler
+        return safely(_traced, handler, details) or handler
 
 
 class AioServerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
@@ -37,11 +33,11 @@ class AioServerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         """The handler, its calls under server rows."""
         handler = await continuation(details)
-        return quietly(_traced, handler, details) or handler
+        return safely(_traced, handler, details) or handler
 
 
 def _traced(handler: Any, details: Any) -> Any:
-    if handler is None or details.method in tracing.active().ignored_paths:
+    if handler is None:
         return handler
     kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
     behavior = getattr(handler, kind)
@@ -59,56 +55,63 @@ def _wrapper(behavior: Behavior, streaming: bool) -> Callable[[Behavior, Any], B
     return _generator if streaming else _function
 
 
-class _Call:
+class _Call(ServerCall):
     """One call and its row."""
 
-    __slots__ = ("_context", "span")
+    __slots__ = ("_context", "_name")
 
     def __init__(self, details: Any, context: Any) -> None:
+        super().__init__(sender(context.peer()))
         self._context = context
-        self.span = guarded(_start, details, context)
+        self._name = method_name(details.method)
 
-    def end(self, error: BaseException | None = None) -> None:
-        """End the row with the call's status."""
-        quietly(self._end, error)
+    def header(self, name: str) -> str:
+        """One key of the call's metadata."""
+        metadata = self._context.invocation_metadata() or ()
+        return ",".join(str(value) for key, value in metadata if key == name)
 
-    def _end(self, error: BaseException | None) -> None:
-        span = self.span
-        if span.recording and not span.end_ns:
-            span.attr("client.address", self._context.peer())
-            if isinstance(error, (GeneratorExit, CancelledError)):
-                span.fail(DISCONNECT)
-            else:
-                self._status(error)
-        span.finish()
+    def operation(self) -> str:
+        """The method's full name."""
+        return self._name
 
-    def _status(self, error: BaseException | None) -> None:
-        context, span = self._context, self.span
-        # A plain function on the asyncio side gets a context that cannot be asked.
+    def describe(self, error: BaseException | None) -> None:
+        """Address and status; a plain function on the asyncio side gets a context that cannot be asked for one."""
+        span, context = self.span, self._context
+        span.attr("client.address", context.peer())
+        if isinstance(error, (GeneratorExit, CancelledError)):
+            self.disconnected = True
+            return
         code = context.code() if hasattr(context, "code") else None
         if code:
-            name = code_name(code)
-            span.tag("rpc.status_code", name)
-            if name in SERVER_ERRORS:
-                details = context.details()
-                span.fail(name, details.decode("utf-8", "replace") if isinstance(details, bytes) else details or "")
+            span.tag("rpc.status_code", code_name(code))
         elif error is None:
             span.tag("rpc.status_code", "OK")
         elif not isinstance(error, grpc.aio.AbortError):
             span.tag("rpc.status_code", "UNKNOWN")  # what gRPC answers when a handler raises
-            span.record_exception(error)
+
+    def fail_for(self, error: BaseException | None) -> None:
+        """As for any call; a status that the handler set says more than what it raised."""
+        context = self._context
+        code = context.code() if hasattr(context, "code") else None
+        if self.disconnected or not code:
+            super().fail_for(None if isinstance(error, grpc.aio.AbortError) else error)
+        elif code_name(code) in SERVER_ERRORS:
+            details = context.details()
+            text = details.decode("utf-8", "replace") if isinstance(details, bytes) else details or ""
+            self.span.fail(code_name(code), text)
 
 
-def _start(details: Any, context: Any) -> Span:
-    """Server row of one call, begun, or the no-op where nothing is traced."""
-    tracer = tracing.active()
-    name = method_name(details.method)
-    span = tracer.receive(name, list(details.invocation_metadata or ()), sender=sender(context.peer()))
-    if span is not NOOP:
-        context.set_trailing_metadata(((SERVICE_HEADER, tracer.config.service),))
-        describe(span, name)
-        span.begin()
-    return span
+def _begun(details: Any, context: Any) -> _Call | None:
+    """The call and its row, begun, or nothing where nothing is traced."""
+    call = _Call(details, context)
+    if not call.begin(call.operation(), details.method, list(details.invocation_metadata or ())):
+        return None
+    ours = tuple(pair for pair in call.headers() if pair[0] == SERVICE_HEADER)
+    if ours:
+        context.set_trailing_metadata(ours)
+    if call.span.recording:
+        describe(call.span, call.operation())
+    return call
 
 
 def sender(peer: str) -> str | None:
@@ -119,14 +122,16 @@ def sender(peer: str) -> str | None:
 
 def _function(behavior: Behavior, details: Any) -> Behavior:
     def serve(request: Any, context: Any) -> Any:
-        one = _Call(details, context)
+        call = safely(_begun, details, context)
+        if call is None:
+            return behavior(request, context)
         try:
-            with Active(one.span):
+            with Active(call.span):
                 answer = behavior(request, context)
         except BaseException as error:
-            one.end(error)
+            call.end(error)
             raise
-        one.end()
+        call.end()
         return answer
 
     return serve
@@ -134,10 +139,13 @@ def _function(behavior: Behavior, details: Any) -> Behavior:
 
 def _generator(behavior: Behavior, details: Any) -> Behavior:
     def serve(request: Any, context: Any) -> Iterator[Any]:
-        one = _Call(details, context)
+        call = safely(_begun, details, context)
+        if call is None:
+            yield from behavior(request, context)
+            return
         # The handler's steps share a context of their own, which its own spans may change between answers.
         own = copy_context()
-        own.run(current.set, one.span)
+        own.run(current.set, call.span)
         try:
             answers = own.run(iter, own.run(behavior, request, context))
             while True:
@@ -147,23 +155,25 @@ def _generator(behavior: Behavior, details: Any) -> Behavior:
                     break
                 yield answer
         except BaseException as error:
-            one.end(error)
+            call.end(error)
             raise
-        one.end()
+        call.end()
 
     return serve
 
 
 def _coroutine(behavior: Behavior, details: Any) -> Behavior:
     async def serve(request: Any, context: Any) -> Any:
-        one = _Call(details, context)
+        call = safely(_begun, details, context)
+        if call is None:
+            return await behavior(request, context)
         try:
-            with Active(one.span):
+            with Active(call.span):
                 answer = await behavior(request, context)
         except BaseException as error:
-            one.end(error)
+            call.end(error)
             raise
-        one.end()
+        call.end()
         return answer
 
     return serve
@@ -171,19 +181,23 @@ def _coroutine(behavior: Behavior, details: Any) -> Behavior:
 
 def _async_generator(behavior: Behavior, details: Any) -> Behavior:
     async def serve(request: Any, context: Any) -> AsyncIterator[Any]:
-        one = _Call(details, context)
+        call = safely(_begun, details, context)
         answers = behavior(request, context)
+        if call is None:
+            async for answer in answers:
+                yield answer
+            return
         try:
             while True:
                 try:
-                    with Active(one.span):
+                    with Active(call.span):
                         answer = await anext(answers)
                 except StopAsyncIteration:
                     break
                 yield answer
         except BaseException as error:
-            one.end(error)
+            call.end(error)
             raise
-        one.end()
+        call.end()
 
     return serve

@@ -18,13 +18,14 @@ MAX_KNOWN: Final = 4096
 Caller = tuple[str, int, tuple[str, str, str, str]]
 """What ``hop`` says beside the id: path within the limits, weight, and service, instance, zone and operation."""
 
-Usual = tuple[bytes, bytes | None, int, Caller | None]
+FastContext = tuple[bytes, bytes | None, int, Caller | None]
 """``traceparent``, ``baggage``, the flags of the first, and what ``hop`` says. The texts are well-formed."""
 
-NOTHING: Final[Usual] = (b"", None, 0, None)
+NOTHING: Final[FastContext] = (b"", None, 0, None)
 """What :func:`read` finds where nothing came: the edge of the system."""
 
-_ALONE: Final = frozenset([b"baggage", b"b3", b"x-b3-traceid", "traceparent", "baggage", "b3", "x-b3-traceid"])
+_B3: Final = ("b3", "x-b3-traceid", "x-b3-sampled", "x-b3-flags")
+_ALONE: Final = frozenset(["traceparent", "baggage", b"baggage", *_B3, *(name.encode() for name in _B3)])
 """What counts without a ``traceparent`` in bytes."""
 
 _PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]").fullmatch
@@ -35,8 +36,8 @@ _known: dict[bytes, Caller] = {}
 """By the text of ``hop`` after its id: one place of one caller looks the same each time."""
 
 
-def read(headers: object) -> Usual | None:
-    """``headers`` (pairs of bytes, names in lower case, as ASGI has them) when they are of the usual shape."""
+def read(headers: object) -> FastContext | None:
+    """What ``headers`` say (pairs of bytes, names in lower case, as ASGI has them), if they are of the common shape."""
     if type(headers) is not list:
         return None
     try:
