@@ -3,13 +3,16 @@
 import base64
 import binascii
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
+from hopline_collector.block.limits import NEWEST_US, one_line
 from hopline_query.errors import BadRequestError
-from hopline_query.search import parse_filter
+from hopline_query.search.aliases import throughout
+from hopline_query.search.filter import And, Expression, Term, parse_filter
+from hopline_query.store.planner import kept
 from hopline_query.store.port import GROUPS, HISTORY_US, ORDERS, VIEWS, FiguresQuery, Scope, SearchQuery
 from hopline_query.units import parse_duration, parse_time
 
@@ -21,6 +24,12 @@ TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 STEPS = {"10s": 10_000_000, "1m": MINUTE_US, "5m": 5 * MINUTE_US, "1h": HOUR_US}
 """Steps of a series, and their lengths."""
+
+NAMES = frozenset({"uid", "service", "operation", "caller", "callee", "instance", "error_type", "env"})
+"""Parameters that name something stored."""
+
+AHEAD_US = NEWEST_US
+"""How far ahead of its arrival a row may be dated: by so much a clock may be fast."""
 
 MOST_POINTS = 1_000
 """Points of one series."""
@@ -38,8 +47,12 @@ class QuerySettings:
     """Widest range of a search."""
     retention_us: int = 7 * DAY_US
     """How long traces are kept: what a 404 tells, and the range of a user's page."""
+    figures_retention_us: int = 90 * DAY_US
+    """How long figures by the minute and the hour are kept."""
     trace_rows: int = 100_000
     """Rows of one tree."""
+    strict_trace_ids: bool = True
+    """False: the collector stores traces under the last 64 bits of their ids."""
     apdex_t_us: int = 500_000
     skew_cap_us: int = 5_000_000
     limit: int = 20
@@ -58,9 +71,21 @@ class Params:
         """The same with some values replaced."""
         return Params({**dict(self._values), **values}, self.now_us, self.settings)
 
+    def instead(self, values: Mapping[str, str]) -> "Params":
+        """Other values, with the same clock and limits."""
+        return Params(values, self.now_us, self.settings)
+
+    def names(self) -> Collection[str]:
+        """The parameters that were given."""
+        return self._values.keys()
+
     def text(self, name: str, default: str = "") -> str:
-        """The value without blanks around it."""
-        return str(self._values.get(name) or "").strip() or default
+        """The value without blanks around it; a name in one line, as names are stored. Blanks alone are no name."""
+        given = str(self._values.get(name) or "")
+        value = one_line(given) if name in NAMES else given.strip()
+        if given and not value and name in NAMES:
+            raise BadRequestError(f"{name} is blank", field=name, column=1)
+        return value or default
 
     def flag(self, name: str) -> bool:
         """True for 1, true, yes, on."""
@@ -90,22 +115,31 @@ class Params:
         text = self.text(name)
         return parse_duration(text, name) if text else None
 
-    def scope(self, default_us: int, longest_us: int = HISTORY_US) -> Scope:
-        """The range (``from``, ``to``), environment and load tests."""
+    def scope(self, default_us: int, longest_us: int = HISTORY_US, *, ahead_us: int = 0) -> Scope:
+        """The range (``from``, ``to``), environment and load tests.
+
+        A range that ends now goes on for ``ahead_us``: lists show what a fast clock dated ahead.
+        """
         end_text, begin_text = self.text("to", "now"), self.text("from")
         end = parse_time(end_text, self.now_us, "to")
         begin = parse_time(begin_text, self.now_us, "from") if begin_text else max(0, end - default_us)
+        if end_text == "now" and begin < end:
+            end += ahead_us
         if begin >= end:
             raise BadRequestError("the range ends before it begins", field="from", column=1)
-        if end - begin > longest_us:
+        if min(end, max(self.now_us, begin)) - begin > longest_us:
             days = longest_us / DAY_US
             raise BadRequestError(f"the range is longer than {days:g} days", field="from", column=1)
         load_test = self.choice("load_test", ("", "true", "false", "only"), "")
-        return Scope(begin, end, self.text("env"), "" if load_test == "false" else load_test)
+        settings = self.settings
+        held = kept(self.now_us, settings.retention_us, settings.figures_retention_us)
+        return Scope(begin, end, self.text("env"), "" if load_test == "false" else load_test, held)
 
     def search(self) -> SearchQuery:
         """A search for traces (docs/api.md)."""
-        return self.search_within(self.scope(self.settings.search_range_us, self.settings.longest_search_us))
+        return self.search_within(
+            self.scope(self.settings.search_range_us, self.settings.longest_search_us, ahead_us=AHEAD_US)
+        )
 
     def search_within(self, scope: Scope) -> SearchQuery:
         """The same, over a range that was read already."""
@@ -120,7 +154,8 @@ class Params:
             callee=self.text("callee"),
             instance=self.text("instance"),
             error_type=self.text("error_type"),
-            expression=parse_filter(self.text("filter")),
+            expression=self._expression(),
+            entry=self.flag("entry"),
             errors=self.flag("errors"),
             unfinished=self.flag("unfinished"),
             min_duration=self.duration("min_duration"),
@@ -133,6 +168,14 @@ class Params:
             after=after,
             as_of_us=as_of,
         )
+
+    def _expression(self) -> Expression | None:
+        """The filter, and the version as one more term of it."""
+        asked = throughout(parse_filter(self.text("filter")))
+        if not (version := self.text("version")):
+            return asked
+        term = Term("version", "=", version, "version", f"version={version}")
+        return And((asked, term)) if asked is not None else term
 
     def figures(self, group: str = "service", step_us: int = 0) -> FiguresQuery:
         """A question for figures (docs/api.md)."""

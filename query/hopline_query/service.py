@@ -1,20 +1,38 @@
 """The one thing that answers: used by the HTTP API, the pages and the command line alike."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
-from hopline_query.answers import dependencies, figures, lists, names, state, traces
-from hopline_query.compare import compare
+from hopline_query.answers import (
+    causes,
+    critical_path,
+    dependencies,
+    differs,
+    figures,
+    lists,
+    names,
+    narrowing,
+    raw,
+    shapes,
+    state,
+    structure,
+    tag_columns,
+    traces,
+    usual,
+    worse,
+)
+from hopline_query.answers.forest import Forest
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.exports import FORMATS
-from hopline_query.ids import find
-from hopline_query.node import Tree
 from hopline_query.params import Params, QuerySettings, system_clock
-from hopline_query.store.port import SpanReader
-from hopline_query.summary import header
+from hopline_query.search.ids import Found, digest, find, opaque_of
+from hopline_query.store.port import Scope, SearchQuery, SpanReader
+from hopline_query.tree.compare import compare
+from hopline_query.tree.header import header
+from hopline_query.tree.node import Tree
 
 Json = dict[str, Any]
 Values = Mapping[str, str]
@@ -24,10 +42,7 @@ FRESH_US = 1_000_000
 """How long a freshness block is reused: one page asks several questions."""
 
 KNOWN_US = 60_000_000
-"""How long the names of reporting services are reused."""
-
-MOST_IDS = 50
-"""Traces in one answer by ids."""
+"""How long the names of reporting services are reused, and whether rows were left out by sampling."""
 
 
 class QueryService:
@@ -36,10 +51,11 @@ class QueryService:
     Synchronous and safe for use from many threads. ``params`` are the parameters of the
     URL, text to text. Every method raises :class:`hopline_query.errors.QueryError`.
 
-    ``reader`` and ``clock`` are there for the dialects of other systems (hopline_query.api).
+    Rows and names as such are there for the dialects of other systems (hopline_query.dialects).
 
     ``clock`` gives microseconds since the epoch; ``lag_us`` tells how far a collector in
-    this process is behind, where there is one.
+    this process is behind, where there is one; ``wrong_ways`` how many ways of asking its
+    canary found wrong.
     """
 
     def __init__(
@@ -49,39 +65,44 @@ class QueryService:
         clock: Callable[[], int] = system_clock,
         settings: QuerySettings | None = None,
         lag_us: Callable[[], int | None] = lambda: None,
+        wrong_ways: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.settings = settings or QuerySettings()
-        self.reader = reader
+        self._reader = reader
         self.clock = clock
         self._lag_us = lag_us
+        self.wrong_ways = wrong_ways
         self._lock = threading.Lock()
         self._trees = traces.TreeCache()
+        self._forest = Forest()
         self._fresh: tuple[int, Json] | None = None
         self._known: tuple[int, frozenset[str]] | None = None
+        self._estimated: tuple[int, bool] | None = None
 
     def trace(self, trace_id: str, params: Values = NOTHING) -> Json:
         """One trace as tree, flat list or timeline."""
         read = self._params(params)
-        return self._with_freshness(traces.trace(self.reader, self._tree(trace_id, read), read))
+        return self._with_freshness(traces.trace(self._tree(trace_id, read), read))
 
     def traces(self, ids: str, params: Values = NOTHING) -> Json:
         """Several traces by comma-separated ids, and the ids that were not found."""
         wanted = list(dict.fromkeys(part.strip() for part in ids.split(",") if part.strip()))
-        if not 0 < len(wanted) <= MOST_IDS:
-            raise BadRequestError(f"give 1 to {MOST_IDS} ids", field="ids", column=1)
+        if not wanted:
+            raise BadRequestError("give at least one id", field="ids", column=1)
+        raw.check_number(wanted, "ids")
         found: list[Json] = []
         lost: list[Json] = []
         read = self._params(params)
         for one in wanted:
             try:
-                found.append(traces.trace(self.reader, self._tree(one, read), read))
+                found.append(traces.trace(self._tree(one, read), read))
             except NotFoundError as error:
                 lost.append({"asked": one, "message": error.message, **(error.detail or {})})
         return self._with_freshness({"traces": found, "not_found": lost})
 
     def node(self, trace_id: str, key: str, params: Values = NOTHING) -> Json:
         """One node with all that the side panel shows."""
-        return self._with_freshness(traces.node(self.reader, self._tree(trace_id, self._params(params)), key))
+        return self._with_freshness(traces.node(self._reader, self._tree(trace_id, self._params(params)), key))
 
     def statistics(self, trace_id: str, params: Values = NOTHING) -> Json:
         """The nodes of a trace grouped by service, name or a tag."""
@@ -94,17 +115,51 @@ class QueryService:
         limit = read.number("limit", 10_000, 1, 100_000)
         return self._with_freshness(traces.events(self._tree(trace_id, read), limit))
 
+    def usual(self, trace_id: str, params: Values = NOTHING) -> Json:
+        """A trace's calls that take longer themselves than they usually do."""
+        read = self._params(params)
+        return self._with_freshness(usual.answer(self._reader, self._forest, read, self._tree(trace_id, read)))
+
+    def found(self, trace_id: str, params: Values = NOTHING) -> Json:
+        """Places of a trace's calls whose names, tags or annotations hold ``words``."""
+        read = self._params(params)
+        return self._with_freshness(traces.found(self._tree(trace_id, read), read))
+
     def search(self, params: Values) -> Json:
         """A page of traces."""
-        return self._timed(lists.search, params)
+        return self._timed(self._search, params)
 
     def points(self, params: Values) -> Json:
         """The same search for a scatter."""
-        return self._timed(lists.points, params)
+        return self._timed(self._points, params)
+
+    def causes(self, params: Values = NOTHING) -> Json:
+        """What began the failures of a range."""
+        return self._timed(lambda r, read: causes.answer(r, self._forest, read, self._instrumented(read)), params)
+
+    def differs(self, params: Values) -> Json:
+        """What sets selected entry calls apart from others."""
+        return self._timed(lambda r, read: differs.answer(r, self._forest, read, self._instrumented(read)), params)
+
+    def critical_path(self, params: Values) -> Json:
+        """What decides how long the entry calls of an operation take."""
+        return self._timed(lambda reader, read: critical_path.answer(reader, self._forest, read), params)
+
+    def worse(self, params: Values) -> Json:
+        """What changed between two periods, versions or filters, adding up."""
+        return self._timed(lambda reader, read: worse.answer(reader, self._forest, read), params)
+
+    def shapes(self, params: Values = NOTHING) -> Json:
+        """The shapes of traces."""
+        return self._timed(lambda reader, read: shapes.answer(reader, self._forest, read), params)
+
+    def query(self, params: Values) -> Json:
+        """A table of calls by a structural query."""
+        return self._timed(lambda reader, read: structure.answer(reader, self._forest, read), params)
 
     def user(self, uid: str, params: Values = NOTHING) -> Json:
         """A user's traces and days."""
-        return self._timed(lambda reader, read: lists.user(reader, uid, read), params)
+        return self._timed(lambda reader, read: lists.user(reader, uid, read, self._sampled), params)
 
     def services(self, params: Values = NOTHING) -> Json:
         """Services that reported."""
@@ -136,7 +191,7 @@ class QueryService:
 
     def stats(self, params: Values = NOTHING) -> Json:
         """Figures over a range."""
-        return self._timed(figures.stats, params)
+        return self._timed(lambda r, read: figures.stats(r, read, self._instrumented(read)), params)
 
     def series(self, params: Values) -> Json:
         """Figures slot by slot."""
@@ -171,17 +226,42 @@ class QueryService:
     def find(self, text: str) -> Json:
         """What a pasted text names."""
         found = find(text)
+        if stored := self._opaque(text):
+            found = Found("trace", stored)
         answer: Json = {"kind": found.kind, "trace_id": None, "uid": None, "filter": None, "candidates": []}
         field = {"trace": "trace_id", "user": "uid", "filter": "filter"}.get(found.kind)
         return answer | ({field: found.value} if field else {})
 
+    def rows_by_ids(self, ids: Sequence[str], field: str) -> raw.Traces:
+        """Rows of traces by their 32-digit ids; ``field`` is named where there are too many."""
+        return raw.by_ids(self._reader, ids, self._params(NOTHING), field)
+
+    def rows_of_newest(self, queries: Sequence[SearchQuery], limit: int = 10_000) -> raw.Traces:
+        """Rows of the newest traces that meet one of the queries."""
+        return raw.newest(self._reader, queries, limit, self._params(NOTHING))
+
+    def named(
+        self, columns: tuple[str, ...], services: Sequence[str] | None = None, scope: Scope | None = None
+    ) -> list[tuple[str, ...]]:
+        """Distinct names of spans (see the reader's ``names``), of a range or of all that is kept."""
+        return self._reader.names(scope or raw.kept(self.clock()), columns, services)
+
+    def edges(self, scope: Scope) -> raw.Calls:
+        """The map's edges of a range."""
+        return raw.edges(self._reader, scope)
+
+    def _opaque(self, text: str) -> str:
+        """The id under which another tracer's own id, as its logs print it, is stored; empty where none is."""
+        bare = opaque_of(text)
+        return digest(bare) if bare and self._reader.hint(digest(bare)) is not None else ""
+
     def range(self) -> Json:
         """The widest range with data."""
-        return state.extent(self.reader)
+        return state.extent(self._reader)
 
     def system(self) -> Json:
         """Accounts, processes, sizes, version."""
-        return self._with_freshness(state.system(self.reader, self.clock(), metadata.version("hopline")))
+        return self._with_freshness(state.system(self._reader, self.clock(), metadata.version("hopline")))
 
     def freshness(self) -> Json:
         """How fresh the answers are."""
@@ -189,29 +269,47 @@ class QueryService:
         with self._lock:
             known = self._fresh
         if known is None or not 0 <= now - known[0] < FRESH_US:
-            known = (now, state.freshness(self.reader, now, self._lag_us()))
+            known = (now, state.freshness(self._reader, now, self._lag_us()))
             with self._lock:
                 self._fresh = known
         return known[1]
+
+    def _search(self, reader: SpanReader, params: Params) -> Json:
+        calls = narrowing.asked(reader, params, self._instrumented)
+        found = narrowing.search(reader, self._forest, params, calls) if calls else lists.search(reader, params)
+        return tag_columns.add(reader, found, params)
+
+    def _points(self, reader: SpanReader, params: Params) -> Json:
+        calls = narrowing.asked(reader, params, self._instrumented)
+        return narrowing.points(reader, self._forest, params, calls) if calls else lists.points(reader, params)
 
     def _params(self, values: Values) -> Params:
         return Params(values, self.clock(), self.settings)
 
     def _tree(self, trace_id: str, params: Params) -> Tree:
-        return traces.load(self.reader, trace_id, params, self._instrumented(params), self._trees)
+        return traces.load(self._reader, trace_id, params, self._instrumented(params), self._trees)
 
     def _instrumented(self, params: Params) -> frozenset[str]:
         with self._lock:
             known = self._known
         if known is None or not 0 <= params.now_us - known[0] < KNOWN_US:
-            known = (params.now_us, dependencies.known_services(self.reader, params))
+            known = (params.now_us, dependencies.known_services(self._reader, params))
             with self._lock:
                 self._known = known
         return known[1]
 
+    def _sampled(self, params: Params) -> bool:
+        with self._lock:
+            known = self._estimated
+        if known is None or not 0 <= params.now_us - known[0] < KNOWN_US:
+            known = (params.now_us, lists.sampled(self._reader, params))
+            with self._lock:
+                self._estimated = known
+        return known[1]
+
     def _timed(self, answer: Callable[[SpanReader, Params], Json], values: Values) -> Json:
         params = self._params(values)
-        result = answer(self.reader, params)
+        result = answer(self._reader, params)
         result["took_ms"] = max(0, (self.clock() - params.now_us) // 1_000)
         return self._with_freshness(result)
 

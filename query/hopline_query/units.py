@@ -10,8 +10,8 @@ UNITS |= {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 DURATION = re.compile(r"(\d{1,18}(?:\.\d{1,9})?|\.\d{1,9})\s*([a-zµ]*)", re.ASCII | re.IGNORECASE)
 NOW = re.compile(r"now(?:\s*-\s*(.+))?", re.IGNORECASE)
-LATEST_US = 253_402_300_799_999_999
-"""The last microsecond of the year 9999."""
+LATEST_US = 4_291_747_199_999_999
+"""The last microsecond of the year 2105: the store's times end a month later."""
 
 
 def parse_duration(text: str, field: str | None = None) -> int:
@@ -38,20 +38,24 @@ def parse_duration(text: str, field: str | None = None) -> int:
     return total
 
 
+_DIGITS_OF_MILLISECONDS = 13
+
+
 def parse_time(text: str, now_us: int, field: str | None = None) -> int:
     """Microseconds since the epoch from a number of them, RFC 3339, ``now`` or ``now-15m``.
 
+    13 digits, which as microseconds would be of early 1970, are milliseconds, as Grafana's links have them.
     A date without a zone is UTC. Raises :class:`BadRequestError`.
     """
     text = text.strip()
     if text.isascii() and text.isdigit():
-        value = int(text[:20])
+        value = int(text[:20]) * (1_000 if len(text) == _DIGITS_OF_MILLISECONDS and text[0] != "0" else 1)
     elif relative := NOW.fullmatch(text):
         value = now_us - (parse_duration(relative[1], field) if relative[1] else 0)
     else:
         value = _rfc3339(text, field)
     if not 0 <= value <= LATEST_US:
-        raise BadRequestError("the time lies outside the years 1970 to 9999", field=field, column=1)
+        raise BadRequestError("the time lies outside the years 1970 to 2105", field=field, column=1)
     return value
 
 

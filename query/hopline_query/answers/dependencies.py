@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from hopline.model import ENTRY_KINDS, Row
-from hopline_query import addresses
-from hopline_query.aggregate import edges_of, group_rows, is_entry, told_edges
 from hopline_query.answers.traces import read
-from hopline_query.copies import unite
-from hopline_query.latency import Figures
+from hopline_query.latency.figures import Figures
 from hopline_query.params import DAY_US, HOUR_US, Params
-from hopline_query.store.port import Edge, FiguresQuery, Scope, SpanReader
-from hopline_query.topology import MapOptions, build_map, reporting_services
+from hopline_query.store.planner import cut, edge_slot, unserved
+from hopline_query.store.port import MOST_GROUPS, RECEIVED, Edge, EdgesQuery, FiguresQuery, Scope, SpanReader
+from hopline_query.topology import addresses
+from hopline_query.topology.aggregate import edges_of, group_rows, is_entry, told_edges
+from hopline_query.topology.links import reporting_services, seen_by_callers
+from hopline_query.tree.copies import unite
 
 KNOWN_US = 7 * DAY_US
 """A service that reported within this time stays a service on the map."""
@@ -35,27 +36,68 @@ def dependencies(reader: SpanReader, params: Params, known: frozenset[str]) -> d
     if params.text("uid") or params.text("filter"):
         return _of_search(reader, params)
     scope = params.scope(params.settings.figures_range_us)
-    edges, cut = named_edges_of(reader, scope, known)
-    entry, _, _ = reader.figures(FiguresQuery(cut))
-    everything, _, _ = reader.figures(FiguresQuery(cut, view="all", histogram=False))
-    services = {key[0]: Figures() for key, _ in everything} | {key[0]: value for (key, _), value in entry.items()}
-    instances = Counter(service for service, _, _ in reader.instances(cut, ""))
-    return _map(edges, services, cut, params, instances=instances, known=known)
+    scope = cut(scope, edge_slot(scope))
+    services = {name: Figures() for (name,) in reader.names(scope, ("service",))} | {
+        name: entry for name, (entry, _) in reporting(reader, FiguresQuery(scope)).items()
+    }
+    edges = _timed_edges(reader, scope, known, services.keys())
+    instances = Counter(service for service, _, _ in reader.instances(scope, ""))
+    return _map(edges, services, scope, params, instances=instances, known=known)
 
 
-def named_edges_of(reader: SpanReader, scope: Scope, known: frozenset[str]) -> tuple[list[Edge], Scope]:
+def reporting(reader: SpanReader, query: FiguresQuery) -> dict[str, tuple[Figures, int]]:
+    """Every service of which rows came -> the figures of its entry calls, and when any row was last seen."""
+    found, _, _ = reader.figures(replace(query, view="all", group="entry"))
+    services: dict[str, tuple[Figures, int]] = {}
+    for ((name, entry), _), value in found.items():
+        known, seen = services.get(name, (Figures(), 0))
+        services[name] = (value if entry == "1" else known, max(seen, value.last_seen_us))
+    return services
+
+
+def named_edges_of(reader: SpanReader, query: EdgesQuery, known: frozenset[str]) -> tuple[list[Edge], Scope]:
     """The edges of the map and their range, with names where answered calls taught them."""
-    edges, cut = reader.edges(scope)
-    reporting = reporting_services(edges, known)
+    edges, scope = reader.edges(query)
+    found = _names(reader, edges, scope, reporting_services(edges, known))
+    return addresses.named_edges(edges, found), scope
+
+
+def _timed_edges(reader: SpanReader, scope: Scope, known: frozenset[str], services: AbstractSet[str]) -> list[Edge]:
+    """The edges of the map with percentiles, and with histograms where something is added up."""
+    edges, _ = reader.edges(EdgesQuery(scope))
+    found = _names(reader, edges, scope, reporting_services(edges, known))
+    told = Counter((edge.caller, found.get(edge.callee, edge.callee), edge.side in RECEIVED) for edge in edges)
+    # Two edges to one node, by a name that was taught or by two kinds of rows; nodes without figures of their own.
+    added = {callee for (_, callee, _), count in told.items() if count > 1}
+    added |= {edge.callee for edge in edges if edge.figures.placed} - services
+    placed = {edge.callee for edge in edges if edge.figures.placed and edge.callee in added}
+    if placed:
+        edges = [edge for edge in edges if edge.callee not in placed]
+        edges += reader.edges(EdgesQuery(scope, tuple(sorted(placed))))[0]
+    return addresses.named_edges(edges, found)
+
+
+def callers_view(reader: SpanReader, scope: Scope, reporting: AbstractSet[str]) -> dict[str, Figures]:
+    """Service -> calls to it as its callers told them, answered or not; without histograms.
+
+    ``reporting`` names the services that reported at any time.
+    """
+    edges, scope = reader.told_by_callers(scope)
+    named = addresses.named_edges(edges, _names(reader, edges, scope, reporting))
+    return seen_by_callers(named, reporting)
+
+
+def _names(reader: SpanReader, edges: list[Edge], scope: Scope, reporting: AbstractSet[str]) -> dict[str, str]:
+    """Services behind the addresses that callers alone knew."""
     strangers = {
         edge.callee
         for edge in edges
         if edge.side == "client" and edge.callee not in reporting and addresses.is_address(edge.callee)
     }
-    return addresses.named_edges(edges, _names(reader, strangers, cut)), cut
+    return names_behind(reader, strangers, scope)
 
 
-def _names(reader: SpanReader, strangers: AbstractSet[str], scope: Scope) -> dict[str, str]:
+def names_behind(reader: SpanReader, strangers: AbstractSet[str], scope: Scope) -> dict[str, str]:
     """Services behind addresses, by calls of this range and the time before it."""
     asked = sorted(strangers)[:STRANGERS]
     if not asked:
@@ -68,8 +110,7 @@ def _names(reader: SpanReader, strangers: AbstractSet[str], scope: Scope) -> dic
 def known_services(reader: SpanReader, params: Params) -> frozenset[str]:
     """Services that reported within the last days."""
     week = Scope(max(0, params.now_us - KNOWN_US), params.now_us, load_test="true")
-    found, _, _ = reader.figures(FiguresQuery(week, view="all", histogram=False))
-    return frozenset(key[0] for key, _ in found)
+    return frozenset(name for (name,) in reader.names(week, ("service",)))
 
 
 def _rows_of_trace(reader: SpanReader, params: Params) -> list[Row]:
@@ -92,7 +133,7 @@ def _of_rows(
         last = max(row.start_us + (row.duration_us or 0) for row in rows)
         scope = Scope(first, max(last, first + 1))
     strangers = {row.peer for row in rows if addresses.unnamed(row)}
-    rows = addresses.named_rows(rows, _names(reader, strangers, scope))
+    rows = addresses.named_rows(rows, names_behind(reader, strangers, scope))
     services = {row.service: Figures() for row in rows}
     services |= group_rows((row for row in rows if is_entry(row)), lambda row: row.service)
     instances = Counter(service for service, _ in {(row.service, row.instance) for row in rows})
@@ -108,7 +149,7 @@ def _count_per_trace(edges: list[dict[str, Any]], rows: list[Row]) -> None:
         key = (told.caller, told.callee, told.row.kind in ENTRY_KINDS)
         counts.setdefault(key, Counter())[told.row.trace_id] += 1
     for edge in edges:
-        received = edge["server"]["sampled"] > 0
+        received = edge["server"]["calls"] >= edge["client"]["calls"]
         callee = edge["callee"] if received else edge["callee"].removeprefix("external:")
         found = counts.get((edge["caller"], callee, received)) or counts.get((edge["caller"], edge["callee"], received))
         if found:
@@ -126,6 +167,9 @@ def _map(
     known: frozenset[str],
 ) -> dict[str, Any]:
     hide = frozenset(part.strip() for part in params.text("hide").split(",") if part.strip())
+    # networkx takes long to load: the first map waits for it, the start does not.
+    from hopline_query.topology.graph import MapOptions, build_map
+
     options = MapOptions(
         focus=params.text("focus"),
         depth_in=params.number("depth_in", 2, 0, 20),
@@ -143,4 +187,7 @@ def _map(
         apdex_t_us=params.settings.apdex_t_us,
         options=options,
     )
-    return answer | {"from_us": scope.from_us, "to_us": scope.to_us}
+    if len(edges) >= MOST_GROUPS:
+        answer["truncated"] = True
+    old = unserved(scope, scope.kept.hours_us)
+    return answer | {"unserved": old, "from_us": scope.from_us, "to_us": scope.to_us}

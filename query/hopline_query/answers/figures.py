@@ -2,10 +2,25 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
-from hopline_query.latency import PERMILLES, Figures, bucket_bounds, describe, histogram, percentiles, scaled
+from hopline_query.answers.dependencies import callers_view
+from hopline_query.latency.figures import (
+    PERMILLES,
+    Figures,
+    describe,
+    histogram,
+    least_of,
+    placed_percentiles,
+    scaled,
+    seen_seconds,
+)
 from hopline_query.params import Params, step_for
-from hopline_query.store.port import GROUPS, FiguresQuery, Scope, SpanReader
+from hopline_query.store.planner import filling, fitted, oldest_of, unserved
+from hopline_query.store.port import GROUPS, MOST_GROUPS, FiguresQuery, Scope, SpanReader
+from hopline_query.topology.links import callers_json
+
+P99 = list(PERMILLES).index("p99_us")
 
 Grouped = dict[tuple[str, ...], Figures]
 
@@ -22,25 +37,31 @@ MOST_SERIES = 50
 """Lines of one chart."""
 
 
-def stats(reader: SpanReader, params: Params) -> dict[str, Any]:
-    """Figures of each group over the whole range."""
+def stats(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str, Any]:
+    """Figures of each group over the whole range, and services as their callers see them.
+
+    A service that is down tells nothing of itself: it is listed by what its callers told, where it is one
+    of ``known``, the services that reported at any time.
+    """
     query = params.figures()
     apdex_t = params.duration("apdex_t") or params.settings.apdex_t_us
-    found, scope, slot_us = _grouped(reader, query)
-    entries = _entries(found, query.group, _seconds(scope, params.now_us), apdex_t)
+    told: dict[str, Figures] = {}
+    if (query.group, query.view, query.operation, query.kind) == ("service", "entry", "", ""):
+        found, scope, slot_us, told = _services(reader, query, known)
+    else:
+        found, scope, slot_us = _grouped(reader, query)
+    found |= {(name,): Figures() for name in told if (name,) not in found and query.service in {"", name}}
+    entries = _entries(found, query.group, scope, params.now_us, apdex_t)
+    for key, entry in entries.items():
+        entry["callers"] = callers_json(key[0], told)
     compare = params.choice("compare", ("", "previous"), "")
     total = sum_of(found)
-    totals = describe(total, _seconds(scope, params.now_us), apdex_t) | {"previous": None}
+    totals = describe(total, _seen(total, scope, params.now_us), apdex_t) | {"previous": None}
     if compare:
         width = scope.to_us - scope.from_us
-        before, before_scope, _ = _grouped(
-            reader, replace(query, scope=replace(scope, from_us=max(0, scope.from_us - width), to_us=scope.from_us))
-        )
-        elapsed = _seconds(before_scope, params.now_us)
-        previous = {key: describe(value, elapsed, apdex_t) for key, value in before.items()}
-        for key, entry in entries.items():
-            entry["previous"] = previous.get(key)
-        totals["previous"] = describe(sum_of(before), elapsed, apdex_t)
+        earlier = replace(query, scope=replace(scope, from_us=max(0, scope.from_us - width), to_us=scope.from_us))
+        if unserved(earlier.scope, oldest_of(earlier)) is None:
+            _compare(reader, earlier, apdex_t, entries, totals)
     if params.flag("histogram"):
         for key, entry in entries.items():
             entry["histogram"] = histogram(found[key].hist)
@@ -48,7 +69,7 @@ def stats(reader: SpanReader, params: Params) -> dict[str, Any]:
     limit = params.number("limit", 500, 1, 5_000)
     points = params.number("spark", 0, 2, 120)
     if points:
-        _add_sparks(reader, query, scope, points, entries)
+        _add_sparks(reader, replace(query, scope=scope), points, entries, params.now_us)
     return {
         "services": ordered[:limit],
         "total": totals,
@@ -56,17 +77,34 @@ def stats(reader: SpanReader, params: Params) -> dict[str, Any]:
         "view": query.view,
         "apdex_t_us": apdex_t,
         "slot_s": slot_us // 1_000_000,
-        "truncated": len(ordered) > limit,
+        "truncated": len(ordered) > limit or len(found) >= MOST_GROUPS,
+        "unserved": unserved(scope, oldest_of(query)),
         "from_us": scope.from_us,
         "to_us": scope.to_us,
     }
 
 
+def _compare(
+    reader: SpanReader,
+    earlier: FiguresQuery,
+    apdex_t: int,
+    entries: dict[tuple[str, ...], dict[str, Any]],
+    totals: dict[str, Any],
+) -> None:
+    """Add the figures of the period before."""
+    before, scope, _ = _grouped(reader, earlier)
+    for key, value in before.items():
+        if key in entries:
+            entries[key]["previous"] = describe(value, _seen(value, scope, scope.to_us), apdex_t)
+    total = sum_of(before)
+    totals["previous"] = describe(total, _seen(total, scope, scope.to_us), apdex_t)
+
+
 def series(reader: SpanReader, params: Params) -> dict[str, Any]:
     """Figures of each group slot by slot."""
     base = params.figures()
-    step = params.step(base.scope)
-    query = replace(base, step_us=step)
+    query = fitted(replace(base, step_us=params.step(base.scope), placed=True))
+    step = query.step_us
     found, scope, _ = reader.figures(query)
     times = list(range(scope.from_us, scope.to_us, step))
     groups: dict[tuple[str, ...], dict[int, Figures]] = {}
@@ -77,11 +115,11 @@ def series(reader: SpanReader, params: Params) -> dict[str, Any]:
     return {
         "step_us": step,
         "times": times,
-        "series": [
-            _series(key, groups[key], times, replace(base, step_us=step), params.now_us) for key in ranked[:limit]
-        ],
+        "filling": filling(times, step, params.now_us),
+        "series": [_series(key, groups[key], times, query, params.now_us) for key in ranked[:limit]],
         "versions": versions(reader, base.scope, base.service),
-        "truncated": len(ranked) > limit,
+        "truncated": len(ranked) > limit or len(found) >= MOST_GROUPS,
+        "unserved": unserved(scope, oldest_of(query)),
         "from_us": scope.from_us,
         "to_us": scope.to_us,
     }
@@ -124,6 +162,7 @@ def errors(reader: SpanReader, params: Params) -> dict[str, Any]:
             for group in found
         ],
         "truncated": more,
+        "unserved": unserved(scope, scope.kept.hours_us),
         "from_us": scope.from_us,
         "to_us": scope.to_us,
     }
@@ -144,18 +183,32 @@ def heatmap(reader: SpanReader, params: Params) -> dict[str, Any]:
     low, high = (rows[0], rows[-1]) if rows else (0, -1)
     width = query.scope.to_us - query.scope.from_us
     step = -(-width // columns)
-    edges = [bucket_bounds(row * joined)[0] for row in range(low, high + 2)] if rows else []
-    if edges and low == 0:
-        edges[0] = 0
+    edges = [least_of(row * joined) for row in range(low, high + 2)] if rows else []
     return {
         "times": list(range(query.scope.from_us, query.scope.to_us, step)),
         "step_us": step,
         "edges_us": edges,
         "cells": [[column, row - low, *counts] for (column, row), counts in sorted(cells.items())],
         "max": max((counts[0] for counts in cells.values()), default=0),
+        "link": _cells_link(query) if query.view == "entry" else None,
+        "unserved": unserved(query.scope, query.scope.kept.rows_us),
         "from_us": query.scope.from_us,
         "to_us": query.scope.to_us,
     }
+
+
+def _cells_link(query: FiguresQuery) -> str:
+    """The search whose rectangles of time and span duration hold the calls of the cells."""
+    asked = {
+        "service": query.service,
+        "operation": query.operation,
+        "entry": "true",
+        "env": query.scope.env,
+        "load_test": query.scope.load_test,
+        "from": query.scope.from_us,
+        "to": query.scope.to_us,
+    }
+    return f"/search?{urlencode({name: value for name, value in asked.items() if value})}"
 
 
 def sum_of(found: Grouped) -> Figures:
@@ -171,19 +224,32 @@ def _grouped(reader: SpanReader, query: FiguresQuery) -> tuple[Grouped, Scope, i
     return {key: value for (key, _), value in found.items()}, scope, slot_us
 
 
-def _entries(found: Grouped, group: str, seconds: float, apdex_t: int) -> dict[tuple[str, ...], dict[str, Any]]:
+def _entries(
+    found: Grouped, group: str, scope: Scope, now_us: int, apdex_t: int
+) -> dict[tuple[str, ...], dict[str, Any]]:
     whole = sum(value.duration_sum for value in found.values()) or 1
     entries = {}
     for key, value in sorted(found.items()):
         entries[key] = {
             **dict.fromkeys(("service", "operation", "kind", "instance", "host", "zone", "version", "caller")),
             **{NAMES.get(name, name): text for name, text in zip(GROUPS[group], key, strict=True)},
-            **describe(value, seconds, apdex_t),
+            **describe(value, _seen(value, scope, now_us), apdex_t),
             "impact": round(value.duration_sum / whole, 6),
+            "callers": None,
             "previous": None,
             "spark": None,
         }
     return entries
+
+
+def _services(
+    reader: SpanReader, query: FiguresQuery, known: frozenset[str]
+) -> tuple[Grouped, Scope, int, dict[str, Figures]]:
+    """Figures of whole services, and what callers told of them; other rows show that a service reports."""
+    found, scope, slot_us = reader.figures(replace(query, view="all", group="entry"))
+    told = callers_view(reader, query.scope, known | {name for (name, _), _ in found})
+    entries: Grouped = {(name,): value for ((name, entry), _), value in found.items() if entry == "1"}
+    return entries, scope, slot_us, told
 
 
 def _ordered(entries: list[dict[str, Any]], params: Params) -> list[dict[str, Any]]:
@@ -194,20 +260,21 @@ def _ordered(entries: list[dict[str, Any]], params: Params) -> list[dict[str, An
 
 
 def _add_sparks(
-    reader: SpanReader, query: FiguresQuery, scope: Scope, points: int, entries: dict[tuple[str, ...], dict[str, Any]]
+    reader: SpanReader, query: FiguresQuery, points: int, entries: dict[tuple[str, ...], dict[str, Any]], now_us: int
 ) -> None:
-    least = 60_000_000 if query.group in {"instance", "zone", "caller"} else 10_000_000
-    step = max(least, step_for(scope.to_us - scope.from_us, points))
-    found, cut, _ = reader.figures(replace(query, scope=scope, step_us=step))
+    query = fitted(replace(query, step_us=step_for(query.scope.to_us - query.scope.from_us, points), placed=True))
+    step = query.step_us
+    found, cut, _ = reader.figures(query)
     times = range(cut.from_us, cut.to_us, step)
     for key, entry in entries.items():
         values = [found.get((key, start)) for start in times]
         entry["spark"] = {
             "slot_us": step,
             "start_us": cut.from_us,
+            "filling": filling(list(times), step, now_us),
             "qps": [round(v.calls / 1_000 / (step / 1e6), 4) if v else 0 for v in values],
             "error_rate": [round(v.errors / v.calls, 6) if v and v.calls else None for v in values],
-            "p99_us": [percentiles(v.hist, [990], v.duration_max)[0] if v else None for v in values],
+            "p99_us": [placed_percentiles(v)[P99] if v else None for v in values],
         }
 
 
@@ -221,6 +288,11 @@ def _series(
     ]
     shown = ("calls", "qps", "errors", "error_rate", "avg_us", *PERMILLES, "max_us")
     return {"operation": None, **named, **{name: [d[name] for d in described] for name in shown}}
+
+
+def _seen(figures: Figures, scope: Scope, now_us: int) -> float:
+    """Seconds of the range in which a group was seen, as far as it has passed."""
+    return seen_seconds(figures, scope.from_us, min(scope.to_us, now_us))
 
 
 def _seconds(scope: Scope, now_us: int) -> float:

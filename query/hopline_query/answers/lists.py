@@ -1,108 +1,124 @@
 """Lists of traces: search, the points of the scatter, a user's timeline (Q2, Q3)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from hopline_query.params import Params, cursor
-from hopline_query.search import terms
-from hopline_query.store.port import COUNTED, Details, FiguresQuery, Scope, SearchQuery, SpanReader, Summary
+from hopline_collector.block.limits import one_line
+from hopline_query.params import AHEAD_US, Params, cursor
+from hopline_query.search.filter import Expression, Term, terms
+from hopline_query.store.paging import Found, order_value
+from hopline_query.store.port import COUNTED, FiguresQuery, Scope, SearchQuery, SpanReader
+from hopline_query.tree.header import failure_json
+from hopline_query.tree.summary import TraceSummary
+
+NOTHING: tuple[list[str], int] = ([], 0)
+"""No row was asked for."""
+
+
+class Searching(Protocol):
+    """The part of a reader that a page of traces asks."""
+
+    def search(self, query: SearchQuery) -> tuple[list[TraceSummary], int]:
+        """See :class:`hopline_query.store.port.SpanReader`."""
+
+    def matched(self, trace_ids: Sequence[str], query: SearchQuery) -> dict[str, tuple[list[str], int]]:
+        """See :class:`hopline_query.store.port.SpanReader`."""
 
 
 def search(reader: SpanReader, params: Params) -> dict[str, Any]:
     """One page of a search."""
-    return _page(reader, params.search(), params)
+    return page(reader, params.search(), params)
 
 
-def points(reader: SpanReader, params: Params) -> dict[str, Any]:
+def points(reader: Searching, params: Params) -> dict[str, Any]:
     """The same search for a scatter: few facts of many traces."""
     query = replace(params.search(), limit=params.settings.most, after=None)
     found, total = reader.search(query)
-    shown = ("trace_id", "start_us", "duration_us", "errors", "spans", "service", "name")
+    shown = ("trace_id", "start_us", "duration_us", "extent_us", "errors", "spans", "service", "name")
     return {
-        "points": [{name: value[name] for name in shown} for value in (summary_json(s, Details(), 0) for s in found)],
+        "points": [{name: value[name] for name in shown} for value in (summary_json(s, NOTHING, 0) for s in found)],
         "truncated": total > len(found),
         "from_us": query.scope.from_us,
         "to_us": query.scope.to_us,
     }
 
 
-def user(reader: SpanReader, uid: str, params: Params) -> dict[str, Any]:
-    """A user's traces newest first, by day, and what sampling may have left out."""
-    uid = uid.strip()
+def user(reader: SpanReader, uid: str, params: Params, sampled: Callable[[Params], bool]) -> dict[str, Any]:
+    """A user's traces newest first, by day, and what sampling may have left out (``sampled``: see :func:`sampled`)."""
+    uid = one_line(uid)
     retention = params.settings.retention_us
-    scope = params.scope(retention)
+    scope = params.scope(retention, ahead_us=AHEAD_US)
     query = replace(params.search_within(scope), uid=uid)
-    page = _page(reader, query, params)
-    days = reader.user_days(uid, scope)
-    for trace in page["traces"]:
+    found, days = reader.user_page(replace(query, limit=query.limit + 1))
+    answer = _page(reader, query, params, found)
+    for trace in answer["traces"]:
         trace["action"] = trace["name"]
-    newest = replace(query, limit=1, after=None)
-    ends = [reader.search(replace(newest, order_by=order))[0] for order in ("newest", "oldest")] if days else [[], []]
-    weight = max((trace["weight"] for trace in page["traces"]), default=1_000)
-    estimated = weight > 1_000 or _sampled(reader, params)
-    return page | {
+    weight = max((trace["weight"] for trace in answer["traces"]), default=1_000)
+    estimated = weight > 1_000 or sampled(params)
+    return answer | {
         "uid": uid,
         "found": bool(days),
         "days": [
-            {"day": _day(day_us), "day_us": day_us, "traces": count, "errors": failed} for day_us, count, failed in days
+            {"day": _day(day.day_us), "day_us": day.day_us, "traces": day.traces, "errors": day.failed} for day in days
         ],
-        "last_seen_us": ends[0][0].start_us if ends[0] else None,
-        "first_seen_us": ends[1][0].start_us if ends[1] else None,
+        "last_seen_us": max((day.last_us for day in days), default=None),
+        "first_seen_us": min((day.first_us for day in days), default=None),
         "suggestions": [] if days or not uid else [u for u in reader.uids_like(uid, 6) if u != uid][:5],
         "sampled": estimated,
         "sampling_note": "Not every trace was kept: traces of this user may have been left out." if estimated else None,
     }
 
 
-def summary_json(summary: Summary, details: Details, now_us: int) -> dict[str, Any]:
-    """A trace as a list shows it (docs/api.md)."""
-    _, _, service, name, _, _ = summary.root
-    depth, _, failing, operation, error_type = summary.failure
-    counts = details.services or dict.fromkeys(summary.services, (0, 0))
-    ranked = sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
+def summary_json(summary: TraceSummary, matched: tuple[list[str], int], now_us: int) -> dict[str, Any]:
+    """A trace as a list shows it (docs/api.md); ``matched`` are the ids of the rows that met the search."""
     return {
         "trace_id": summary.trace_id,
-        "service": service,
-        "name": name,
+        "service": summary.service,
+        "name": summary.name,
         "start_us": summary.start_us,
         "end_us": summary.end_us,
-        "duration_us": summary.end_us - summary.start_us,
+        "duration_us": summary.duration_us,
+        "extent_us": summary.extent_us,
         "spans": summary.spans,
+        "nodes": summary.nodes,
         "errors": summary.errors,
-        "services": [{"service": s, "spans": count, "errors": failed} for s, (count, failed) in ranked],
-        "uids": summary.uids,
-        "env": summary.env,
-        "running": summary.running(now_us, details.still_open),
-        "incomplete": summary.root[0] or details.still_open > 0,
-        "root_received": not summary.root[0],
+        "services": [{"service": s, "spans": count, "errors": failed} for s, count, failed in summary.services],
+        "uids": list(summary.uids),
+        "envs": list(summary.envs),
+        "env": max(summary.envs, default=""),
+        "ahead_us": max(0, summary.start_us - now_us) if now_us else 0,
+        "running": summary.running(now_us),
+        "incomplete": summary.incomplete,
+        "root_received": not summary.rootless,
+        "recovered": summary.errors > 0 and not summary.root_error and not summary.rootless,
         "load_test": summary.load_test,
-        "debug": details.debug,
-        "weight": details.weight,
-        "status": details.status,
-        "failure": {
-            "service": failing,
-            "name": operation,
-            "error_type": error_type,
-            "error_text": details.error_text,
-        }
-        if depth
-        else None,
-        "matched": sorted(details.matched),
-        "matched_total": details.matched_total,
+        "debug": summary.debug,
+        "weight": summary.weight,
+        "status": summary.status,
+        "failure": failure_json(summary),
+        "matched": matched[0],
+        "matched_total": matched[1],
     }
 
 
-def _page(reader: SpanReader, query: SearchQuery, params: Params) -> dict[str, Any]:
-    found, total = reader.search(replace(query, limit=query.limit + 1))
-    page = found[: query.limit]
-    details = reader.details(page, query)
+def page(reader: Searching, query: SearchQuery, params: Params) -> dict[str, Any]:
+    """One page of traces, and how to ask for the next."""
+    return _page(reader, query, params, reader.search(replace(query, limit=query.limit + 1)))
+
+
+def _page(reader: Searching, query: SearchQuery, params: Params, answer: Found) -> dict[str, Any]:
+    """The same of what a search with a limit one higher found."""
+    found, total = answer
+    shown = found[: query.limit]
+    matched = reader.matched([summary.trace_id for summary in shown], query)
     following = None
-    if len(found) > len(page):
-        last = page[-1]
-        following = cursor(query.order_by, last.value(query.order_by), last.trace_id, query.as_of_us)
+    if len(found) > len(shown):
+        last = shown[-1]
+        following = cursor(query.order_by, order_value(last, query.order_by), last.trace_id, query.as_of_us)
     return {
-        "traces": [summary_json(s, details.get(s.trace_id, Details()), params.now_us) for s in page],
+        "traces": [summary_json(s, matched.get(s.trace_id, NOTHING), params.now_us) for s in shown],
         "count": min(total, COUNTED),
         "count_exact": total <= COUNTED,
         "next_cursor": following,
@@ -112,14 +128,20 @@ def _page(reader: SpanReader, query: SearchQuery, params: Params) -> dict[str, A
         "as_of_us": query.as_of_us,
         "terms": [
             {"text": t.text, "key": t.key, "op": t.op, "value": t.value, "negated": negated}
-            for t, negated in terms(query.expression)
+            for t, negated in _written(query.expression)
         ],
         "from_us": query.scope.from_us,
         "to_us": query.scope.to_us,
     }
 
 
-def _sampled(reader: SpanReader, params: Params) -> bool:
+def _written(expression: Expression | None) -> list[tuple[Term, bool]]:
+    """The terms as they were written: what stands for a tag or a field (hopline_query.search.aliases) is one."""
+    found = {(term.column, term.text): (term, negated) for term, negated in reversed(list(terms(expression)))}
+    return list(found.values())[::-1]
+
+
+def sampled(reader: SpanReader, params: Params) -> bool:
     """True where the last hour's figures are estimates: some rows were not kept."""
     recent = Scope(params.now_us - params.settings.search_range_us, params.now_us, load_test="true")
     found, _, _ = reader.figures(FiguresQuery(recent, histogram=False))

@@ -3,43 +3,46 @@
 from dataclasses import replace
 from typing import Any
 
-from hopline_query.answers.dependencies import named_edges_of
+from hopline_query.answers.dependencies import named_edges_of, reporting
 from hopline_query.answers.figures import stats
 from hopline_query.errors import BadRequestError
-from hopline_query.latency import scaled
-from hopline_query.params import DAY_US, Params
-from hopline_query.store.port import FiguresQuery, Scope, SpanReader
-from hopline_query.topology import callee_key, kind_of, reporting_services
+from hopline_query.latency.figures import Figures, scaled
+from hopline_query.params import AHEAD_US, DAY_US, Params
+from hopline_query.store.port import MOST_GROUPS, EdgesQuery, FiguresQuery, Scope, SpanReader
+from hopline_query.topology.links import callee_key, kind_of, reporting_services
 
 MOST = 1_000
 """Names in one answer by default."""
 
 
 def services(reader: SpanReader, params: Params) -> dict[str, Any]:
-    """Services that reported in the range, with the counts of their entry rows."""
-    scope = params.scope(DAY_US)
-    entry, _, _ = reader.figures(FiguresQuery(scope, histogram=False))
-    everything, _, _ = reader.figures(FiguresQuery(scope, view="all", histogram=False))
-    counts = {key[0]: value for (key, _), value in entry.items()}
+    """Services that reported in the range, with the counts of their finished entry rows."""
+    scope = params.scope(DAY_US, ahead_us=AHEAD_US)
+    reported = reporting(reader, FiguresQuery(scope, histogram=False))
+    unseen: tuple[Figures, int | None] = (Figures(), None)
     found = [
         {
             "service": name,
-            "calls": scaled(counts[name].calls) if name in counts else 0,
-            "errors": scaled(counts[name].errors) if name in counts else 0,
-            "last_seen_us": seen.last_seen_us,
+            "calls": scaled(entry.calls),
+            "errors": scaled(entry.errors),
+            "last_seen_us": last_seen_us,
             "kind": "service",
         }
-        for (name,), seen in sorted((key, value) for (key, _), value in everything.items())
+        for name in sorted({*reported, *(name for (name,) in reader.names(scope, ("service",)))})
+        for entry, last_seen_us in [reported.get(name, unseen)]
     ]
     return _cut("services", found, "service", scope, params)
 
 
 def operations(reader: SpanReader, params: Params) -> dict[str, Any]:
     """Operations of a service (of all without one), by calls."""
-    scope = params.scope(DAY_US)
+    scope = params.scope(DAY_US, ahead_us=AHEAD_US)
     query = FiguresQuery(scope, view="all", service=params.text("service"), group="operation", histogram=False)
     values, _, _ = reader.figures(query)
-    ranked = sorted(((key, value) for (key, _), value in values.items()), key=lambda o: (-o[1].calls, o[0]))
+    named = reader.names(scope, ("service", "name", "kind"), [query.service] if query.service else None)
+    figures = {(key[0], key[1], key[2]): Figures() for key in named}
+    figures |= {(key[0], key[1], key[2]): value for (key, _), value in values.items()}
+    ranked = sorted(figures.items(), key=lambda o: (-o[1].calls, o[0]))
     found = [
         {
             "service": service,
@@ -47,7 +50,7 @@ def operations(reader: SpanReader, params: Params) -> dict[str, Any]:
             "kind": kind,
             "calls": scaled(value.calls),
             "errors": scaled(value.errors),
-            "last_seen_us": value.last_seen_us,
+            "last_seen_us": value.last_seen_us or None,
         }
         for (service, name, kind), value in ranked
     ]
@@ -56,10 +59,10 @@ def operations(reader: SpanReader, params: Params) -> dict[str, Any]:
 
 def peers(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str, Any]:
     """What a service calls: node keys of the map; ``known`` names services that reported at any time."""
-    scope = params.scope(DAY_US)
+    scope = params.scope(DAY_US, ahead_us=AHEAD_US)
     service = _required(params, "service")
     calls: dict[str, int] = {}
-    edges, _ = named_edges_of(reader, scope, known)
+    edges, _ = named_edges_of(reader, EdgesQuery(scope, times=False), known)
     reporting = reporting_services(edges, known)
     for edge in edges:
         if edge.caller == service and edge.side in {"client", "producer"}:
@@ -71,7 +74,7 @@ def peers(reader: SpanReader, params: Params, known: frozenset[str]) -> dict[str
 
 def instances(reader: SpanReader, params: Params) -> dict[str, Any]:
     """Processes of a service with their figures and first and last sight."""
-    answer = stats(reader, params.overlaid({"group": "instance", "order_by": "calls", "limit": str(MOST)}))
+    answer = stats(reader, params.overlaid({"group": "instance", "order_by": "calls", "limit": str(MOST)}), frozenset())
     seen = reader.instances(Scope(answer["from_us"], answer["to_us"]), params.text("service"))
     found = []
     for entry in answer["services"]:
@@ -83,7 +86,7 @@ def instances(reader: SpanReader, params: Params) -> dict[str, Any]:
 
 def tag_keys(reader: SpanReader, params: Params) -> dict[str, Any]:
     """Indexed tag keys, most frequent first."""
-    scope, limit = params.scope(DAY_US), params.number("limit", 100, 1, MOST)
+    scope, limit = params.scope(DAY_US, ahead_us=AHEAD_US), params.number("limit", 100, 1, MOST)
     found = reader.tags(scope, "", params.text("q"), limit + 1)
     keys = [{"key": key, "rows": rows} for key, rows in found[:limit]]
     return {"keys": keys, "truncated": len(found) > limit, "from_us": scope.from_us, "to_us": scope.to_us}
@@ -91,7 +94,7 @@ def tag_keys(reader: SpanReader, params: Params) -> dict[str, Any]:
 
 def tag_values(reader: SpanReader, key: str, params: Params) -> dict[str, Any]:
     """Values of a tag, most frequent first."""
-    scope, limit = params.scope(DAY_US), params.number("limit", 100, 1, MOST)
+    scope, limit = params.scope(DAY_US, ahead_us=AHEAD_US), params.number("limit", 100, 1, MOST)
     found = reader.tags(scope, key, params.text("q"), limit + 1)
     values = [{"value": value, "rows": rows} for value, rows in found[:limit]]
     truncated = len(found) > limit
@@ -116,4 +119,6 @@ def _cut(name: str, found: list[dict[str, Any]], field: str, scope: Scope, param
     typed = params.text("q").lower()
     kept = [item for item in found if typed in item[field].lower()]
     limit = params.number("limit", MOST, 1, 10_000)
-    return {name: kept[:limit], "truncated": len(kept) > limit, "from_us": scope.from_us, "to_us": scope.to_us}
+    # As many groups as the store gives at most: it may hold more.
+    truncated = len(kept) > limit or len(found) >= MOST_GROUPS
+    return {name: kept[:limit], "truncated": truncated, "from_us": scope.from_us, "to_us": scope.to_us}

@@ -2,21 +2,27 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from hopline.model import Row
-from hopline_query import completeness, shapes
 from hopline_query.errors import BadRequestError, NotFoundError
-from hopline_query.ids import candidates, created_us
-from hopline_query.latency import Figures, share_within
-from hopline_query.node import Node, Tree
+from hopline_query.exports.sent import STRUCTURE
+from hopline_query.latency.figures import Figures, share_within
 from hopline_query.params import DAY_US, Params, QuerySettings
+from hopline_query.search.ids import candidates, created_us, with_halves
 from hopline_query.store.port import FiguresQuery, Hint, Scope, SpanReader
-from hopline_query.tree import build_tree
+from hopline_query.tree import completeness, finding, shapes
+from hopline_query.tree.build import build_tree
+from hopline_query.tree.node import Node, Tree
 
 ARRIVING_US = 60_000_000
 """A trace made less than this ago may still be on its way."""
+
+SETTLED_US = 60_000_000
+"""Rows that arrived so long ago are in every table of the store."""
 
 THINNED_US = 7 * DAY_US
 """Thinning takes no younger trace."""
@@ -38,6 +44,27 @@ class TreeCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, bool], tuple[Hint, Tree]] = OrderedDict()
+        self._building: dict[tuple[str, bool], tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def building(self, key: tuple[str, bool]) -> Iterator[None]:
+        """One at a time builds the tree of a key: the others wait, and find it."""
+        with self._lock:
+            alone, waiting = self._building.get(key, (threading.Lock(), 0))
+            self._building[key] = (alone, waiting + 1)
+        try:
+            with alone:
+                yield
+        finally:
+            with self._lock:
+                alone, waiting = self._building.pop(key)
+                if waiting > 1:
+                    self._building[key] = (alone, waiting - 1)
+
+    def knows(self, key: tuple[str, bool]) -> bool:
+        """Whether a tree of this trace and view was kept, out of date or not."""
+        with self._lock:
+            return key in self._known
 
     def get(self, key: tuple[str, bool], hint: Hint) -> Tree | None:
         """The tree of this trace and view, if it is still whole."""
@@ -62,44 +89,85 @@ def load(reader: SpanReader, text: str, params: Params, instrumented: frozenset[
 
     Raises :class:`NotFoundError` that says what the id tells, :class:`BadRequestError` for no id.
     """
-    adjust = params.flag("adjust")
-    trace_id, hint = locate(reader, text, params)
-    tree = cache.get((trace_id, adjust), hint)
-    if tree is not None:
-        services = instrumented | {row.service for node in tree.nodes for row in node.rows}
-        return replace(tree, state=completeness.state(tree, params.now_us, services))
+    for trace_id in _candidates(text, params):
+        key = (trace_id, params.flag("adjust"))
+        with cache.building(key):
+            tree = _kept(reader, key, params, instrumented, cache) or _read(reader, key, params, instrumented, cache)
+        if tree is not None:
+            return tree
+    raise _missing(reader, text, params)
+
+
+def _kept(
+    reader: SpanReader, key: tuple[str, bool], params: Params, instrumented: frozenset[str], cache: TreeCache
+) -> Tree | None:
+    """The tree as it was built for an earlier question, if no row came since."""
+    hint = reader.hint(key[0]) if cache.knows(key) else None
+    tree = cache.get(key, hint) if hint is not None else None
+    if tree is None:
+        return None
+    services = instrumented | {row.service for node in tree.nodes for row in node.rows}
+    return replace(tree, state=completeness.state(tree, params.now_us, services))
+
+
+def _are_all(rows: Sequence[Row], hint: Hint, params: Params) -> bool:
+    """Whether ``rows`` are all that ``hint`` tells of: the store shows the one before the other for a moment.
+
+    Copies of rows that fell together in the store are missing for good, so what came a while ago counts as all.
+    """
+    return len(rows) >= min(hint.spans, params.settings.trace_rows) or params.now_us - hint.arrived > SETTLED_US
+
+
+def _read(
+    reader: SpanReader, key: tuple[str, bool], params: Params, instrumented: frozenset[str], cache: TreeCache
+) -> Tree | None:
+    hint, rows = reader.trace(key[0], params.settings.trace_rows + 1)
+    if hint is None:
+        return None
+    tree = _build(rows, hint, params, instrumented)
+    if _are_all(rows, hint, params):
+        cache.put(key, hint, tree)
+    return tree
+
+
+def _build(rows: list[Row], hint: Hint, params: Params, instrumented: frozenset[str]) -> Tree:
     tree = build_tree(
-        reader.trace_rows(trace_id, params.settings.trace_rows + 1, hint),
+        rows,
         now_us=params.now_us,
-        adjust=adjust,
+        adjust=params.flag("adjust"),
         limit=params.settings.trace_rows,
         skew_cap_us=params.settings.skew_cap_us,
         instrumented=instrumented,
     )
-    tree.closed = hint.closed
-    cache.put((trace_id, adjust), hint, tree)
+    tree.closed, tree.linked_from = hint.closed, hint.linked_from
     return tree
 
 
 def read(reader: SpanReader, text: str, params: Params) -> list[Row]:
     """The rows of a trace under any spelling of its id."""
-    trace_id, hint = locate(reader, text, params)
-    return reader.trace_rows(trace_id, params.settings.trace_rows + 1, hint)
+    for trace_id in _candidates(text, params):
+        hint, rows = reader.trace(trace_id, params.settings.trace_rows + 1)
+        if hint is not None:
+            return rows
+    raise _missing(reader, text, params)
 
 
-def locate(reader: SpanReader, text: str, params: Params) -> tuple[str, Hint]:
-    """The id under which a trace is stored, and its hint."""
+def _candidates(text: str, params: Params) -> list[str]:
+    """The ids under which a trace may be stored. Raises :class:`BadRequestError` for no id."""
     known = candidates(text)
+    if not params.settings.strict_trace_ids:
+        known = with_halves(known)
     if not known:
         raise BadRequestError("not a trace id, traceparent, b3 value or trace URL", field="trace_id", column=1)
-    for trace_id in known:
-        hint = reader.hint(trace_id)
-        if hint is not None:
-            return trace_id, hint
+    return known
+
+
+def _missing(reader: SpanReader, text: str, params: Params) -> NotFoundError:
+    known = _candidates(text, params)
     made = created_us(known[0])
     old = made is None or params.now_us - made > THINNED_US
     thinned = old and any(reader.thinned(trace_id) for trace_id in known)
-    raise missing(known[0], params.now_us, params.settings, thinned=thinned)
+    return missing(known[0], params.now_us, params.settings, thinned=thinned)
 
 
 def missing(trace_id: str, now_us: int, settings: QuerySettings, *, thinned: bool = False) -> NotFoundError:
@@ -134,18 +202,15 @@ def ago(microseconds: int) -> str:
     return f"{seconds} s"
 
 
-def trace(reader: SpanReader, tree: Tree, params: Params) -> dict[str, Any]:
+def trace(tree: Tree, params: Params) -> dict[str, Any]:
     """The answer in the shape that was asked for."""
     shape = params.choice("shape", ("tree", "flat", "timeline"), "tree")
     root, focus = _named(tree, params, "root"), _named(tree, params, "focus")
     if shape == "tree":
-        answer = shapes.tree_json(tree, root)
-    else:
-        make = shapes.flat_json if shape == "flat" else shapes.timeline_json
-        limit = params.number("limit", 0, 1, 10**6) or None
-        answer = make(tree, root, params.number("offset", 0, 0, 10**9), limit, focus)
-    answer["linked_from"] = reader.linked_from(tree.trace_id)
-    return answer
+        return shapes.tree_json(tree, root)
+    make = shapes.flat_json if shape == "flat" else shapes.timeline_json
+    limit = params.number("limit", 0, 1, 10**6) or None
+    return make(tree, root, params.number("offset", 0, 0, 10**9), limit, focus)
 
 
 def node(reader: SpanReader, tree: Tree, key: str) -> dict[str, Any]:
@@ -206,6 +271,12 @@ def events(tree: Tree, limit: int) -> dict[str, Any]:
     return {"trace_id": tree.trace_id, "events": found[:limit], "truncated": len(found) > limit}
 
 
+def found(tree: Tree, params: Params) -> dict[str, Any]:
+    """Where in pre-order, from ``root`` on, the calls stand that ``words`` mean."""
+    nodes = shapes.subtree(tree, _named(tree, params, "root"))
+    return {"trace_id": tree.trace_id, "found": finding.find(nodes, params.text("words")), "of": len(nodes)}
+
+
 def _named(tree: Tree, params: Params, field: str) -> Node | None:
     key = params.text(field)
     if not key:
@@ -236,6 +307,7 @@ def _tags(found: Node) -> list[dict[str, Any]]:
         for row in found.rows
         for values, indexed in ((row.tags, True), (row.attrs, False))
         for key, value in sorted(values.items())
+        if key not in STRUCTURE
     ]
 
 

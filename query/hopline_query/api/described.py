@@ -3,6 +3,7 @@
 from typing import Any
 
 from hopline_query.answers.figures import ORDERS as STATS_ORDERS
+from hopline_query.api.bodies import described as answer_of
 from hopline_query.params import STEPS
 from hopline_query.store.port import GROUPS, ORDERS, VIEWS
 
@@ -63,6 +64,7 @@ PARAMETERS: dict[str, tuple[str, Described]] = {
     "histogram": ("add the histogram", {"type": "boolean"}),
     "apdex_t": ("Apdex limit, e.g. 500ms", {}),
     "step": (f"length of a slot: {', '.join(STEPS)}, or any multiple of 10s", {}),
+    "tags": ("tags, with commas between, whose values each trace shows", {}),
     "columns": ("columns of the heatmap", {"type": "integer", "minimum": 1}),
     "depth_in": ("calls up from the focus", {"type": "integer", "minimum": 0}),
     "depth_out": ("calls down from the focus", {"type": "integer", "minimum": 0}),
@@ -71,6 +73,18 @@ PARAMETERS: dict[str, tuple[str, Described]] = {
     "self_calls": ("false leaves loops out", {"type": "boolean"}),
     "trace_id": ("the map of one trace", {}),
     "q": ("typed text", {}),
+    "words": ('words, joined by or; -word takes out; key=value is exact; "two words" are one', {}),
+    "version": ("version of the service that a row tells", {}),
+    "entry": ("conditions on rows are to be met by an entry call", {"type": "boolean"}),
+    "what_if": ("SERVICE|OPERATION|FACTOR: that operation's own time times the factor", {}),
+    "base_from": ("begin of the range to compare with", {}),
+    "base_to": ("end of the range to compare with", {}),
+    "base_filter": ("filter of the calls to compare with", {}),
+    "base_version": ("version to compare with", {}),
+    "having": ("JSON list of [kind, service, key, op, value] that an entry call is to meet", {}),
+    "structure": ("{service=a} >> {kind=client AND duration>100ms}", {}),
+    "cause": ("id of a cause: traces in which it began the trouble", {}),
+    "traces": ("of causes: failing traces that are looked at, the newest", {"type": "integer", "minimum": 1}),
 }
 
 FAILURES = {
@@ -83,16 +97,19 @@ FAILURES = {
 RANGE_PARAMETERS = "from to env load_test"
 SEARCHED = (
     f"uid service operation caller callee instance error_type filter errors unfinished min_duration max_duration"
-    f" min_span_duration max_span_duration min_spans order_by limit cursor {RANGE_PARAMETERS}"
+    f" min_span_duration max_span_duration min_spans version entry order_by limit cursor {RANGE_PARAMETERS}"
 )
 
 
-def _described(summary: str, names: str = "", *, missing: bool = False, orders: tuple[str, ...] = ORDERS) -> Described:
+def _described(
+    summary: str, names: str = "", *, path: str = "", missing: bool = False, orders: tuple[str, ...] = ORDERS
+) -> Described:
+    """``path`` is the key of the answer's shape in :data:`hopline_query.api.bodies.ANSWERS`."""
     parameters = []
     for name in names.split():
-        text, schema = PARAMETERS[name]
-        schema = {"enum": list(orders)} if name == "order_by" else schema
-        whole = {"type": "string", **schema}
+        text, limits = PARAMETERS[name]
+        limits = {"enum": list(orders)} if name == "order_by" else limits
+        whole = {"type": "string", **limits}
         parameters.append({"name": name, "in": "query", "required": False, "description": text, "schema": whole})
     failures = {
         400: "cannot be understood",
@@ -103,23 +120,32 @@ def _described(summary: str, names: str = "", *, missing: bool = False, orders: 
     if missing:
         failures[404] = "nothing under this name; detail says what the id tells"
     content = {"application/json": {"schema": ERROR}}
+    responses: dict[int, Described] = {}
+    if path:
+        told = {"application/json": {"schema": answer_of(path)}}
+        responses[200] = {"description": "as asked", "content": told}
+    responses |= {code: {"description": text, "content": content} for code, text in sorted(failures.items())}
     return {
         "summary": summary,
         "openapi_extra": {"parameters": parameters} if parameters else None,
-        "responses": {code: {"description": text, "content": content} for code, text in sorted(failures.items())},
+        "responses": responses,
     }
 
 
-SEARCH = _described("Search traces", SEARCHED)
-POINTS = _described("The same search for a scatter", SEARCHED)
+SEARCH = _described("Search traces", f"{SEARCHED} tags cause traces having structure", path="/traces")
+POINTS = _described("The same search for a scatter", SEARCHED, path="/traces/points")
 TRACE = _described("One trace", "shape adjust root offset limit focus", missing=True)
 NODE = _described("One node of a trace", "adjust", missing=True)
 STATISTICS = _described("Nodes of a trace, grouped", "by", missing=True)
+USUAL = _described("Calls of a trace that take longer than usual", missing=True)
 EXPORT = _described("A trace as a file: json, csv, zipkin, otlp, chrome, mermaid", missing=True)
 COMPARE = _described("Two traces side by side", missing=True)
 EVENTS = _described("Annotations of a trace in time order", "limit", missing=True)
-USER = _described("Traces of a user", f"errors filter limit cursor {RANGE_PARAMETERS}")
-USER_BY_PARAMETER = _described("Traces of a user", f"uid errors filter limit cursor {RANGE_PARAMETERS}")
+FOUND = _described("Places of calls whose names, tags or notes hold some words", "words adjust root", missing=True)
+USER = _described("Traces of a user", f"errors filter limit cursor {RANGE_PARAMETERS}", path="/users/{uid}/timeline")
+USER_BY_PARAMETER = _described(
+    "Traces of a user", f"uid errors filter limit cursor {RANGE_PARAMETERS}", path="/users/{uid}/timeline"
+)
 STATS = _described(
     "Rates, errors and latency over a range",
     f"service operation kind view group compare spark histogram apdex_t order_by limit {RANGE_PARAMETERS}",
@@ -135,14 +161,21 @@ DEPENDENCIES = _described(
     f"focus depth_in depth_out min_calls hide self_calls trace_id uid filter {RANGE_PARAMETERS}",
     missing=True,
 )
-SERVICES = _described("Services", f"q limit {RANGE_PARAMETERS}")
-OPERATIONS = _described("Operations", f"service q limit {RANGE_PARAMETERS}")
-PEERS = _described("What a service calls", f"service q limit {RANGE_PARAMETERS}")
+CAUSES = _described("What began the failures", f"traces {SEARCHED.replace(' order_by', '').replace(' cursor', '')}")
+ENTRIES = SEARCHED.replace(" entry order_by limit cursor", "")
+CRITICAL_PATH = _described("What decides how long entry calls take", f"what_if {ENTRIES}")
+DIFFERS = _described("What sets selected entry calls apart", f"base_from base_to base_filter base_version {ENTRIES}")
+WORSE = _described("What got worse, adding up", f"base_from base_to base_filter base_version {ENTRIES}")
+SHAPES = _described("Shapes of traces", f"base_from base_to base_filter base_version {ENTRIES} limit")
+QUERY = _described("A table of calls by structure", f"q {ENTRIES} limit")
+SERVICES = _described("Services", f"q limit {RANGE_PARAMETERS}", path="/services")
+OPERATIONS = _described("Operations", f"service q limit {RANGE_PARAMETERS}", path="/operations")
+PEERS = _described("What a service calls", f"service q limit {RANGE_PARAMETERS}", path="/peers")
 INSTANCES = _described("Processes", f"service {RANGE_PARAMETERS}")
-TAGS = _described("Tag keys", "q limit from to")
-TAG_VALUES = _described("Values of a tag", "q limit from to")
-ENVS = _described("Environments", "from to")
-FIND = _described("What a pasted text names")
-RANGE = _described("The widest range with data")
-FRESHNESS = _described("How fresh the answers are")
+TAGS = _described("Tag keys", "q limit from to", path="/tags")
+TAG_VALUES = _described("Values of a tag", "q limit from to", path="/tags/{key}/values")
+ENVS = _described("Environments", "from to", path="/envs")
+FIND = _described("What a pasted text names", path="/find")
+RANGE = _described("The widest range with data", path="/range")
+FRESHNESS = _described("How fresh the answers are", path="/freshness")
 SYSTEM = _described("Collectors, processes, storage")

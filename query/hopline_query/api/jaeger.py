@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from hopline_query.answers import jaeger
+from hopline_query.dialects import jaeger
 from hopline_query.errors import BadRequestError, QueryError
 from hopline_query.service import QueryService
 
@@ -40,20 +40,21 @@ def create_router(service: QueryService) -> APIRouter:
     return router
 
 
-def envelope(data: Any) -> dict[str, Any]:
-    """Jaeger's frame around every legacy answer."""
+def envelope(data: Any, truncated: bool = False) -> dict[str, Any]:
+    """Jaeger's frame around every legacy answer; one that was cut says so."""
     total = len(data) if isinstance(data, list) else 0
-    return {"data": data, "total": total, "limit": 0, "offset": 0, "errors": None}
+    more = {"truncated": True} if truncated else {}
+    return {"data": data, "total": total, "limit": 0, "offset": 0, "errors": None, **more}
 
 
 def _add_legacy(router: APIRouter, service: QueryService) -> None:
     @router.get("/api/services", summary="Service names")
     def services() -> Response:
-        return _json(envelope(jaeger.services(service.reader, service.clock())))
+        return _json(envelope(jaeger.services(service)))
 
-    @router.get("/api/services/{name}/operations", summary="Operations of a service")
+    @router.get("/api/services/{name:path}/operations", summary="Operations of a service")
     def names_of(name: str) -> Response:
-        found = jaeger.operations(service.reader, service.clock(), name)
+        found = jaeger.operations(service, name)
         return _json(envelope(sorted({item["name"] for item in found})))
 
     @router.get("/api/operations", summary="Operations of a service, with their kind")
@@ -64,38 +65,42 @@ def _add_legacy(router: APIRouter, service: QueryService) -> None:
     def traces(request: Request) -> Response:
         ids = request.query_params.getlist("traceID")
         if ids:
-            return _json(envelope(jaeger.by_ids(service.reader, ids)))
+            return _json(envelope(*jaeger.by_ids(service, ids)))
         tags = request.query_params.getlist("tag")
-        return _json(envelope(jaeger.traces(service.reader, service.clock(), dict(request.query_params), tags)))
+        return _json(envelope(*jaeger.traces(service, dict(request.query_params), tags)))
 
     @router.get("/api/traces/{trace_id}", summary="One trace")
     def trace(trace_id: str) -> Response:
-        return _json(envelope(jaeger.trace(service.reader, trace_id)))
+        return _json(envelope(*jaeger.trace(service, trace_id)))
 
     @router.get("/api/dependencies", summary="Calls between services")
     def dependencies(request: Request) -> Response:
-        return _json(envelope(jaeger.dependencies(service.reader, dict(request.query_params), service.clock())))
+        return _json(envelope(*jaeger.dependencies(service, dict(request.query_params))))
 
 
 def _add_v3(router: APIRouter, service: QueryService) -> None:
     @router.get("/api/v3/services", summary="Service names (v3)")
     def services() -> Response:
-        return _json({"services": jaeger.services(service.reader, service.clock())})
+        return _json({"services": jaeger.services(service)})
 
     @router.get("/api/v3/operations", summary="Operations of a service (v3)")
     def operations(request: Request) -> Response:
         return _json({"operations": _operations(service, request, "service", "span_kind")})
 
+    @router.get("/api/v3/traces", summary="Search traces, as OTLP JSON (v3)")
+    def traces(request: Request) -> Response:
+        return _json(jaeger.otlp_traces(service, dict(request.query_params)))
+
     @router.get("/api/v3/traces/{trace_id}", summary="One trace as OTLP JSON (v3)")
     def trace(trace_id: str) -> Response:
-        return _json(jaeger.otlp_trace(service.reader, trace_id))
+        return _json(jaeger.otlp_trace(service, trace_id))
 
 
 def _operations(service: QueryService, request: Request, name: str, kind: str) -> list[dict[str, Any]]:
     asked = request.query_params.get(name, "")
     if not asked:
         raise BadRequestError(f"parameter '{name}' is required", field=name)
-    return jaeger.operations(service.reader, service.clock(), asked, request.query_params.get(kind, ""))
+    return jaeger.operations(service, asked, request.query_params.get(kind, ""))
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from hopline_query.api import described
+from hopline_query.api import described, why
 from hopline_query.api.answering import FastJSON, QueryRoute
 from hopline_query.service import QueryService
 
@@ -28,6 +28,7 @@ def create_router(service: QueryService) -> APIRouter:
     _add_figures(router, service)
     _add_names(router, service)
     _add_system(router, service)
+    why.add_to(router, service)
     return router
 
 
@@ -44,6 +45,10 @@ def _add_traces(router: APIRouter, service: QueryService) -> None:
     def node(trace_id: TraceId, key: Key, values: Values) -> Any:
         return FastJSON(service.node(trace_id, key, values))
 
+    @router.get("/traces/{trace_id}/usual", **described.USUAL)
+    def usual(trace_id: TraceId, values: Values) -> Any:
+        return FastJSON(service.usual(trace_id, values))
+
     @router.get("/traces/{trace_id}/statistics", **described.STATISTICS)
     def statistics(trace_id: TraceId, values: Values) -> Any:
         return FastJSON(service.statistics(trace_id, values))
@@ -51,6 +56,10 @@ def _add_traces(router: APIRouter, service: QueryService) -> None:
     @router.get("/traces/{trace_id}/events", **described.EVENTS)
     def events(trace_id: TraceId, values: Values) -> Any:
         return FastJSON(service.events(trace_id, values))
+
+    @router.get("/traces/{trace_id}/found", **described.FOUND)
+    def found(trace_id: TraceId, values: Values) -> Any:
+        return FastJSON(service.found(trace_id, values))
 
     @router.get("/traces/{trace_id}/export", **described.EXPORT)
     def export(trace_id: TraceId, form: Annotated[str, Query(alias="format")] = "json") -> Response:

@@ -8,15 +8,22 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from hopline_query.answers import zipkin
+from hopline_query.dialects import zipkin
 from hopline_query.errors import QueryError, TooManyQueriesError
 from hopline_query.service import QueryService
+from hopline_query.topology.brokers import REMOTE_TAG
+from hopline_query.tree.marks import CUT, SOURCE_DURATION, SOURCE_START
 
 FEW = 3
 """Up to so many services the answer is not cached, so that beginners see each new one at once."""
 
+OURS = frozenset({CUT, REMOTE_TAG, SOURCE_DURATION, SOURCE_START})
+"""Tags of the collector's own, which no span goes back with."""
+
 CACHED = {"Cache-Control": "max-age=300, must-revalidate"}
-OPEN = {"Access-Control-Allow-Origin": "*"}
+
+
+TRUNCATED = {"Hopline-Truncated": "true"}
 
 
 class ZipkinRoute(APIRoute):
@@ -30,7 +37,7 @@ class ZipkinRoute(APIRoute):
             try:
                 return await inner(request)
             except QueryError as error:
-                headers = OPEN | ({"Retry-After": "1"} if isinstance(error, TooManyQueriesError) else {})
+                headers = {"Retry-After": "1"} if isinstance(error, TooManyQueriesError) else None
                 return Response(error.message, error.status, headers, media_type="text/plain; charset=utf-8")
 
         return handle
@@ -53,19 +60,20 @@ def create_router(service: QueryService) -> APIRouter:
 def _add_names(api: APIRouter, service: QueryService) -> None:
     @api.get("/services", summary="Service names")
     def services() -> Response:
-        return _names(zipkin.services(service.reader, service.clock()))
+        return _names(zipkin.services(service))
 
     @api.get("/spans", summary="Span names of a service")
     def spans(request: Request) -> Response:
-        return _names(zipkin.span_names(service.reader, service.clock(), _required(request, "serviceName")))
+        return _names(zipkin.span_names(service, _required(request, "serviceName")))
 
     @api.get("/remoteServices", summary="Remote services of a service")
     def remote_services(request: Request) -> Response:
-        return _names(zipkin.remote_services(service.reader, service.clock(), _required(request, "serviceName")))
+        return _names(zipkin.remote_services(service, _required(request, "serviceName")))
 
     @api.get("/autocompleteKeys", summary="Tag keys that can be completed")
     def autocomplete_keys() -> Response:
-        return _json([item["key"] for item in service.tag_keys({"limit": "100"})["keys"]])
+        keys = [item["key"] for item in service.tag_keys({"limit": "100"})["keys"]]
+        return _json([key for key in keys if key not in OURS])
 
     @api.get("/autocompleteValues", summary="Values of a tag key")
     def autocomplete_values(request: Request) -> Response:
@@ -76,19 +84,19 @@ def _add_names(api: APIRouter, service: QueryService) -> None:
 def _add_traces(api: APIRouter, service: QueryService) -> None:
     @api.get("/traces", summary="Search traces")
     def traces(request: Request) -> Response:
-        return _json(zipkin.traces(service.reader, service.clock(), _first_values(request)))
+        return _cut(*zipkin.traces(service, _first_values(request)))
 
     @api.get("/trace/{trace_id}", summary="One trace")
     def trace(trace_id: str) -> Response:
-        return _json(zipkin.trace(service.reader, trace_id))
+        return _json(zipkin.trace(service, trace_id))
 
     @api.get("/traceMany", summary="Several traces")
     def trace_many(request: Request) -> Response:
-        return _json(zipkin.many(service.reader, _first_values(request).get("traceIds")))
+        return _cut(*zipkin.many(service, _first_values(request).get("traceIds")))
 
     @api.get("/dependencies", summary="Links between services")
     def dependencies(request: Request) -> Response:
-        return _json(zipkin.dependencies(service.reader, _first_values(request)))
+        return _cut(*zipkin.dependencies(service, _first_values(request)))
 
 
 def _add_around(api: APIRouter, service: QueryService) -> None:
@@ -156,5 +164,10 @@ def _names(found: list[str]) -> Response:
     return _json(found, CACHED if len(found) > FEW else {})
 
 
+def _cut(found: list[Any], truncated: bool) -> Response:
+    """Zipkin's answers have no place to say that they were cut: a header says it."""
+    return _json(found, TRUNCATED if truncated else {})
+
+
 def _json(value: Any, headers: dict[str, str] | None = None, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, OPEN | (headers or {}), media_type="application/json")
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

@@ -6,8 +6,8 @@ import msgspec
 
 from hopline.model import Row
 from hopline_query.exports import chrome, mermaid, otlp, table, zipkin
-from hopline_query.node import Tree
-from hopline_query.shapes import row_json
+from hopline_query.tree.node import Tree
+from hopline_query.tree.shapes import row_json
 
 
 def _native(tree: Tree) -> bytes:

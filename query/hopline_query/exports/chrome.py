@@ -1,43 +1,71 @@
-"""A tree as Chrome trace events, for Perfetto and chrome://tracing."""
+"""A tree as Chrome trace events, for Perfetto and chrome://tracing.
 
+Slices of one track must lie within each other or apart: what overlaps gets a track of its own
+(the format's "Trace Event Format" document, section "Complete Events").
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
-from hopline_query.node import Node, Tree
+from hopline.model import Row
+from hopline_query.exports.sent import STRUCTURE
+from hopline_query.tree.node import Node, Tree
+
+Json = dict[str, Any]
 
 
-def trace(tree: Tree) -> dict[str, Any]:
-    """``{"traceEvents": [...]}``: a process per service, a lane per level of the tree."""
+def trace(tree: Tree) -> Json:
+    """``{"traceEvents": [...]}``: a process per service, a slice per span, as few tracks as hold them."""
     processes: dict[str, int] = {}
-    events: list[dict[str, Any]] = []
-    for node in tree.nodes:
-        if node.inner is None:
-            continue
-        service = node.inner.service
-        pid = processes.setdefault(service, len(processes) + 1)
-        events.append(_complete(node, pid, tree))
+    tracks: dict[int, list[list[int]]] = {}
+    events: list[Json] = []
+    for node, row, start, end in sorted(_slices(tree), key=lambda found: (found[2], -found[3], found[0].index)):
+        pid = processes.setdefault(row.service, len(processes) + 1)
+        tid = _track(tracks.setdefault(pid, []), start, end)
+        place = {"pid": pid, "tid": tid}
+        events.append(_complete(node, row, tree) | {"ts": start, "dur": end - start} | place)
         events += [
-            {"name": key, "cat": "annotation", "ph": "i", "s": "t", "ts": ts, "pid": pid, "tid": node.depth}
-            for row in node.rows
-            for ts, key, _ in row.annotations
+            {"name": key, "cat": "annotation", "ph": "i", "s": "t", "ts": at} | place for at, key, _ in row.annotations
         ]
-    names: list[dict[str, Any]] = [
-        {"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "args": {"name": service}}
+    names = [_named("process_name", service, pid, 0) for service, pid in processes.items()]
+    names += [
+        _named("thread_name", f"{service} {tid}", pid, tid)
         for service, pid in processes.items()
+        for tid in range(1, len(tracks[pid]) + 1)
     ]
     return {"traceEvents": names + events, "displayTimeUnit": "ms", "otherData": {"trace_id": tree.trace_id}}
 
 
-def _complete(node: Node, pid: int, tree: Tree) -> dict[str, Any]:
-    assert node.inner is not None
-    args = {"span_id": node.span_id, "id": node.inner.id, "kind": node.inner.kind, "error": str(node.error)}
-    tags = {key: value for row in node.rows for key, value in (row.attrs | row.tags).items()}
+def _slices(tree: Tree) -> Iterator[tuple[Node, Row, int, int]]:
+    """Every span with its start and end: of a call with two sides both."""
+    for node in tree.nodes:
+        for row in node.rows:
+            outer = row is node.outer
+            yield node, row, node.start if outer else node.inner_start, node.end if outer else node.inner_end
+
+
+def _track(tracks: list[list[int]], start: int, end: int) -> int:
+    """The number of the first track, from 1, in which a slice lies within what is open there, or after it."""
+    for number, ends in enumerate(tracks, 1):
+        while ends and ends[-1] <= start:
+            ends.pop()
+        if not ends or end <= ends[-1]:
+            ends.append(end)
+            return number
+    tracks.append([end])
+    return len(tracks)
+
+
+def _named(what: str, name: str, pid: int, tid: int) -> Json:
+    return {"name": what, "ph": "M", "pid": pid, "tid": tid, "args": {"name": name}}
+
+
+def _complete(node: Node, row: Row, tree: Tree) -> Json:
+    args = {"span_id": node.span_id, "id": row.id, "kind": row.kind, "error": str(row.error)}
+    tags = {key: value for key, value in (row.attrs | row.tags).items() if key not in STRUCTURE}
     return {
-        "name": node.inner.name,
-        "cat": "error" if node.error else node.inner.kind,
+        "name": row.name,
+        "cat": "error" if row.error else row.kind,
         "ph": "X",
-        "ts": node.inner_start,
-        "dur": node.inner_end - node.inner_start,
-        "pid": pid,
-        "tid": node.depth,
         "args": args | tags | {"trace_id": tree.trace_id},
     }

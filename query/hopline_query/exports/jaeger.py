@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from hopline.model import DEBUG, SAMPLED, Row
+from hopline_query.exports.otlp_values import typed_value
+from hopline_query.exports.sent import STRUCTURE, TYPES
 
 Json = dict[str, Any]
 
@@ -62,6 +66,23 @@ def tag(key: str, value: str | bool | int) -> Json:
     return {"key": key, "type": kind, "value": value}
 
 
+def typed(key: str, value: str, kind: str) -> Json:
+    """A tag of the type that its sender gave to the value, where Jaeger has it."""
+    number = typed_value(value, kind)
+    if "intValue" in number:
+        return tag(key, int(number["intValue"]))
+    if isinstance(number.get("doubleValue"), float):
+        return {"key": key, "type": "float64", "value": number["doubleValue"]}
+    return tag(key, number.get("boolValue", value))
+
+
+def _types(row: Row) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(row.attrs.get(TYPES, "{}"), type=dict[str, str])
+    except msgspec.MsgspecError:
+        return {}
+
+
 def _reference(kind: str, trace_id: str, span_id: str) -> Json:
     return {"refType": kind, "traceID": trace_id, "spanID": span_id}
 
@@ -71,9 +92,9 @@ def _fields(key: str, value: str) -> list[Json]:
 
 
 def _tags(row: Row) -> list[Json]:
-    values = {**row.attrs, **row.tags}
-    values.pop("error", None)
-    found = [tag(key, value) for key, value in sorted(values.items())]
+    values = {key: value for key, value in (row.attrs | row.tags).items() if key not in {"error", *STRUCTURE}}
+    types = _types(row)
+    found = [typed(key, value, types.get(key, "")) for key, value in sorted(values.items())]
     if row.kind != "local":
         found.append(tag("span.kind", row.kind))
     for key, value in (

@@ -2,7 +2,7 @@
 
 import re
 
-from hopline_query.node import Node, Tree
+from hopline_query.tree.node import Node, Tree
 
 MOST = 300
 """Calls in one diagram."""
@@ -37,7 +37,10 @@ def _call(node: Node) -> tuple[str, str, str] | None:
     if outer is None or inner is None or inner.kind == "local":
         return None
     if node.called:
-        caller = outer.service if node.two_sided else inner.caller_service or "USER"
+        sender = node.sender.inner if node.sender else None
+        sent = inner.peer or (sender.peer or sender.service if sender else "")
+        called_by = sent if inner.kind == "consumer" and sent else inner.caller_service or "USER"
+        caller = outer.service if node.two_sided else called_by
         callee = inner.service
     else:
         caller, callee = outer.service, outer.peer or "unknown"

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from hopline_query.node import Tree
+from hopline_query.tree.node import Tree
 
 COLUMNS = (
     *("span_id", "id", "parent_id", "kind", "service", "name", "instance", "start_us", "duration_us", "error"),

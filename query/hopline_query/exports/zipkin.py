@@ -5,7 +5,12 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
+import msgspec
+
 from hopline.model import DEBUG, Row
+from hopline_query.exports.sent import STRUCTURE, as_sent
+from hopline_query.topology.brokers import REMOTE_ATTR, REMOTE_TAG
+from hopline_query.tree.marks import CUT
 
 Span = dict[str, Any]
 
@@ -13,6 +18,9 @@ FACTS = {"server": ("client.address", "client.port")}
 """Attrs in which the collector keeps the far end's address, by kind."""
 OTHER_FACTS = ("network.peer.address", "network.peer.port")
 SHARED = "zipkin.shared"
+LOCAL, NAMELESS = "zipkin.local", "zipkin.tag"
+"""What the collector keeps of a Zipkin span and our fields do not tell (docs/inputs.md)."""
+STATUSES = ("http.status_code", "http.response.status_code")
 LONG_KEY = "message"
 """Key under which the collector keeps an annotation that is too long for one."""
 
@@ -23,20 +31,31 @@ def spans(rows: Iterable[Row]) -> list[Span]:
 
 
 def span(row: Row) -> Span:
-    """One row as a span. Names are lower case, as a Zipkin server stores them."""
+    """One row as a span. Names are lower case, as a Zipkin server stores them.
+
+    What the collector made up, corrected or marked stays here: the span is the one that was sent.
+    """
     found: Span = {"traceId": trace_id(row.trace_id), "id": row.id}
     if row.parent_id:
         found["parentId"] = row.parent_id
     if row.kind != "local":
         found["kind"] = row.kind.upper()
+    row = as_sent(row)
+    attrs, tags = dict(row.attrs), dict(row.tags)
+    tags.pop(CUT, "")
     if row.name:
         found["name"] = row.name.lower()
-    found["timestamp"] = row.start_us
-    if row.duration_us is not None:
+    if row.start_us:
+        found["timestamp"] = row.start_us
+    if row.duration_us is not None and row.duration_us >= 0:
         found["duration"] = max(row.duration_us, 1)
-    found["localEndpoint"] = _local(row)
-    attrs = dict(row.attrs)
-    remote = _remote(row, attrs)
+    told_local = attrs.pop(LOCAL, "")
+    local = _told(told_local) if told_local else _local(row)
+    if local:
+        found["localEndpoint"] = local
+    tags.pop(REMOTE_TAG, None)
+    told = attrs.pop(REMOTE_ATTR, "")
+    remote = _told(told) if told else _remote(row, attrs)
     if remote:
         found["remoteEndpoint"] = remote
     shared = attrs.pop(SHARED, "") == "true"
@@ -44,7 +63,9 @@ def span(row: Row) -> Span:
         found["annotations"] = [
             {"timestamp": ts, "value": annotation(key, value)} for ts, key, value in row.annotations
         ]
-    tags = _tags(row, attrs)
+    if NAMELESS in attrs:
+        tags[""] = attrs.pop(NAMELESS)
+    tags = _tags(row, attrs, tags)
     if tags:
         found["tags"] = tags
     if row.flags & DEBUG:
@@ -52,6 +73,14 @@ def span(row: Row) -> Span:
     if shared:
         found["shared"] = True
     return found
+
+
+def _told(text: str) -> dict[str, Any]:
+    """An endpoint that the collector kept as it came."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any]) if text else {}
+    except msgspec.MsgspecError:
+        return {}
 
 
 def trace_id(text: str) -> str:
@@ -95,12 +124,17 @@ def _remote(row: Row, attrs: dict[str, str]) -> dict[str, Any]:
     return endpoint(far, attrs.pop(address, ""), attrs.pop(port, ""))
 
 
-def _tags(row: Row, attrs: dict[str, str]) -> dict[str, str]:
-    tags = {**attrs, **row.tags}
-    if row.error and "error" not in tags:
+def _tags(row: Row, attrs: dict[str, str], tags: dict[str, str]) -> dict[str, str]:
+    tags = {key: value for key, value in (attrs | tags).items() if key not in STRUCTURE}
+    if row.error and "error" not in tags and not _by_status(row, tags):
         tags["error"] = row.error_text or row.error_type or "true"
     if row.uid and "user.id" not in tags and "enduser.id" not in tags:
         tags["user.id"] = row.uid
     if row.span_id and row.span_id[0] in "0~":
         tags["hopline.span_id"] = row.span_id
     return tags
+
+
+def _by_status(row: Row, tags: dict[str, str]) -> bool:
+    """Whether only the HTTP status of a Zipkin span says that it failed."""
+    return not row.span_id and row.error_type in {tags.get(key) for key in STATUSES} and not row.error_text

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from hopline.model import Row
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.memory import MemoryReader
-from hopline_query.store.port import COUNTED, SearchQuery, Summary
-from hopline_query.store.trace_search import ASCENDING, bounds
+from hopline_query.store.port import SearchQuery
 
 TRACES = 200
 """Pinned traces of one range that are searched, the newest."""
@@ -43,11 +42,12 @@ class Pinned:
     def within(self, query: SearchQuery) -> MemoryReader | None:
         """Those of the query's range that no table but the archive holds; None where there are none."""
         first, last = self._extent()
-        wide = bounds(query)
-        if wide["high"] < first or wide["low"] > last:
+        scope = query.scope
+        if scope.to_us <= first or scope.from_us > last:
             return None
-        ids = [row[0] for row in self._asker.file("archived_ids", wide | {"most": TRACES})]
-        return MemoryReader(rows_of(self._asker, ids, ROWS)) if ids else None
+        bounds = {"from_us": scope.from_us, "to_us": scope.to_us, "most": TRACES}
+        ids = [row[0] for row in self._asker.file("archived_ids", bounds)]
+        return MemoryReader(rows_of(self._asker, ids, ROWS), judge=self._asker.judge) if ids else None
 
     def _extent(self) -> tuple[int, int]:
         at, first, last = self._known
@@ -58,15 +58,3 @@ class Pinned:
             first, last = (first, last) if count else (0, -1)
             self._known = (now, first, last)
         return first, last
-
-
-def united(
-    stored: tuple[list[Summary], int], archived: tuple[list[Summary], int], query: SearchQuery
-) -> tuple[list[Summary], int]:
-    """One page out of two, in the query's order."""
-    both = sorted(
-        stored[0] + archived[0],
-        key=lambda summary: (summary.value(query.order_by), summary.trace_id),
-        reverse=query.order_by not in ASCENDING,
-    )
-    return both[: query.limit], min(stored[1] + archived[1], COUNTED + 1)

@@ -1,14 +1,17 @@
 """Run one statement of ours on the store and turn its failures into our errors."""
 
+import logging
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 from string import Template
 from typing import Any
 
 from hopline_collector.store.clickhouse import ClickHouse
-from hopline_collector.store.errors import StoreBusyError, StoreError
+from hopline_collector.store.errors import StoreAwayError, StoreBusyError, StoreError, StoreHeldError
+from hopline_query.budget import CURRENT
 from hopline_query.errors import (
     BadRequestError,
     QueryError,
@@ -16,6 +19,9 @@ from hopline_query.errors import (
     StoreUnavailableError,
     TooManyQueriesError,
 )
+from hopline_query.search.filter import Expression, terms
+
+log = logging.getLogger(__name__)
 
 CODE = re.compile(r"(?:Code:|error code|\(code)\s*(\d+)", re.IGNORECASE)
 
@@ -25,10 +31,29 @@ FAILURES: dict[int, QueryError] = {
     241: QueryTimeoutError("the question needs too much memory: try a smaller range"),
     202: TooManyQueriesError("too many questions at once: try again in a moment"),
     427: BadRequestError("not a regular expression of RE2", field="filter"),
+    60: StoreUnavailableError(
+        "the tables are not there yet: a collector makes them as it starts, or `hopline migrate`"
+    ),
+    81: StoreUnavailableError("the database is not there yet: a collector makes it at its start, or `hopline migrate`"),
     210: StoreUnavailableError("the store does not answer"),
     209: StoreUnavailableError("the store does not answer"),
 }
 """ClickHouse's error codes with a meaning for the person who asks."""
+
+SECONDS = 0.2
+"""How long an answer may be reused while this process stores nothing: one page asks several questions."""
+
+ALONE_SECONDS = 5.0
+"""The same of the engine in this process, where no other process stores anything."""
+
+REMEMBERED = 100
+"""Answers that are remembered at once."""
+
+PATTERNS = 1_000
+"""Regular expressions that are remembered as good."""
+
+Age = tuple[float, int]
+"""When something was asked, and after how many writes of this process."""
 
 
 class Asker:
@@ -36,29 +61,72 @@ class Asker:
 
     def __init__(self, store: ClickHouse) -> None:
         self._store = store
+        self._patterns: set[str] = set()
+        self._remembered: dict[str, tuple[Age, list[tuple[Any, ...]]]] = {}
 
-    @property
-    def database(self) -> str:
-        """The database that is asked."""
-        return self._store.database
+    def age(self) -> Age:
+        """Now, to be told before asking what is to be remembered."""
+        return time.monotonic(), self._store.writes
+
+    def lasts(self, age: Age) -> bool:
+        """Whether what was asked then is still so: this process stored nothing since, and others had hardly time to."""
+        seconds = ALONE_SECONDS if self._store.settings.path else SECONDS
+        return age[1] == self._store.writes and time.monotonic() - age[0] < seconds
+
+    def remembered(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The same as :meth:`file`, from memory while it lasts; for small answers."""
+        key = f"{name} {sorted(parameters.items())}"
+        known = self._remembered.get(key)
+        if known is None or not self.lasts(known[0]):
+            age = self.age()
+            known = (age, self.file(name, parameters))
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = known
+        return known[1]
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """All rows of the answer. ``$database`` in the statement is filled in here."""
-        text = Template(statement).substitute(database=self._store.database)
+        """All rows of the answer. ``$database``, ``$home`` and ``$parts`` in the statement are filled in here."""
+        settings = self._store.settings
+        text = Template(statement).substitute(
+            database=settings.database, home=settings.home, parts=settings.system("parts")
+        )
         try:
-            with self._store.reader() as handle:
-                result = handle.query(text, parameters=dict(parameters or {}))
-                return list(result.result_rows)
+            budget = CURRENT.get()
+            if budget is None:
+                return self._store.ask(text, parameters)
+            with budget.statement(self._store.cancel) as name:
+                return self._store.ask(text, parameters, name)
         except StoreBusyError as error:
             raise TooManyQueriesError("too many questions at once: try again in a moment") from error
         except StoreError as error:
-            raise StoreUnavailableError(f"the store does not answer: {error}") from error
-        except Exception as error:
             raise _meaning(error) from error
 
     def file(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of the statement in ``store/sql/<name>.sql``."""
         return self.rows(statement(name), parameters)
+
+    def judge(self, pattern: str, texts: Collection[str]) -> Collection[str]:
+        """Those of the texts that the pattern finds something in, by the engine: RE2 takes linear time.
+
+        Raises :class:`BadRequestError` for what is no regular expression of RE2.
+        """
+        asked = "SELECT arrayFilter(text -> match(text, {pattern:String}), {texts:Array(String)})"
+        return frozenset(self.rows(asked, {"pattern": pattern, "texts": list(texts)})[0][0])
+
+    def check_patterns(self, expression: Expression | None) -> None:
+        """Raise :class:`BadRequestError` that names the column of a pattern which is none to the engine.
+
+        Asked before a search: the engine looks at a pattern only where there is a row to try it on.
+        """
+        for term, _ in terms(expression):
+            if term.op == "~" and term.value not in self._patterns:
+                try:
+                    self.judge(term.value, [""])
+                except BadRequestError as error:
+                    raise BadRequestError(error.message, field=error.field, column=term.column) from error
+                if len(self._patterns) < PATTERNS:
+                    self._patterns.add(term.value)
 
 
 @cache
@@ -67,11 +135,13 @@ def statement(name: str) -> str:
     return (resources.files("hopline_query.store") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _meaning(error: Exception) -> Exception:
+def _meaning(error: StoreError) -> Exception:
     found = CODE.search(str(error))
     known = FAILURES.get(int(found[1])) if found else None
     if known is not None:
         return type(known)(known.message, field=known.field)
-    if isinstance(error, OSError) or type(error).__name__ == "OperationalError":
+    if isinstance(error, (StoreAwayError, StoreHeldError)):
+        # The driver's words name addresses, which are nobody's business outside.
+        log.warning("the store does not answer: %s", error)
         return StoreUnavailableError("the store does not answer")
     return error

@@ -1,12 +1,20 @@
 """From a search to SQL conditions: names from our own lists, values always bound (R4)."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from hopline_query.search import FIELDS, And, Expression, Not, Or, Term, terms
+from hopline_query.search.fields import FIELDS, Field, decimal
+from hopline_query.search.filter import COMPARISONS, And, Expression, Not, Or, Term, terms
 from hopline_query.store.port import SearchQuery
 
-NARROW = frozenset({"service", "operation", "errors", "min_span_duration", "max_span_duration"})
-"""Row conditions that the narrow table by service can answer alone."""
+
+class Listed(NamedTuple):
+    """Conditions that the settled row of a trace answers."""
+
+    met: list[str]
+    """Where all rows of the trace lie in the range: whether it matches."""
+    possible: list[str]
+    """Where some do: whether it may match. What some row of the trace has, none in the range may have."""
 
 
 class Conditions:
@@ -26,39 +34,32 @@ class Conditions:
         self.parameters[name] = value
         return f"{{{name}:{kind}}}"
 
-    def row(self, query: SearchQuery) -> list[str]:
-        """What one row must meet, all of it."""
-        found = []
-        for column, value in (
-            ("service", query.service),
-            ("name", query.operation),
-            ("instance", query.instance),
-            ("error_type", query.error_type),
-        ):
-            if value:
-                found.append(f"{column} = {self.bind(value)}")
-        found += self._call(query)
-        if query.min_span_duration is not None:
-            found.append(f"duration_us >= {self.bind(query.min_span_duration, 'UInt64')}")
-        if query.max_span_duration is not None:
-            found.append(f"duration_us <= {self.bind(query.max_span_duration, 'UInt64')}")
-        if query.min_span_duration is not None or query.max_span_duration is not None:
-            found.append("NOT unfinished")
-        if query.errors and query.by_row:
-            found.append("error")
+    def row(self, query: SearchQuery, *, listed: bool = False) -> list[str]:
+        """What one row must meet, all of it; ``listed``: a row of the narrow table by service."""
+        found = [self.term(term) for term in query.row_terms()] + self._call(query)
+        for part in query.same:
+            found.append(self.having(part, {term: self.term(term) for term, _ in terms(part)}))
+        if query.entry:
+            found.append("entry" if listed else ENTRY)
         return found
 
+    def within(self, query: SearchQuery, *, listed: bool = False) -> list[str]:
+        """What the rows must meet that the terms of a filter are looked for in; ``listed`` as for :meth:`row`."""
+        found = [f"service = {self.bind(query.service)}"] if query.service else []
+        return [*found, *(["entry" if listed else ENTRY] if query.entry else [])]
+
     def whole(self, query: SearchQuery) -> list[str]:
-        """What the trace's own figures must meet (names of store/sql/traces.sql)."""
+        """What the trace's own figures must meet (columns of ``settled``)."""
         found = []
         scope = query.scope
-        if scope.env:
-            found.append(f"env = {self.bind(scope.env)}")
+        for column, wanted in (("envs", scope.env), ("uids", query.uid)):
+            if wanted:
+                found.append(f"has({column}, {self.bind(wanted)})")
         if scope.load_test != "true":
             found.append("load_test" if scope.load_test == "only" else "NOT load_test")
         for comparison, value in (
-            ("end_us - start_us >=", query.min_duration),
-            ("end_us - start_us <=", query.max_duration),
+            ("duration_us >=", query.min_duration),
+            ("duration_us <=", query.max_duration),
             ("spans >=", query.min_spans),
         ):
             if value is not None:
@@ -68,6 +69,39 @@ class Conditions:
         if query.unfinished:
             found.append("unfinished > 0")
         return found
+
+    def listed(self, query: SearchQuery) -> Listed | None:
+        """The conditions on rows as a settled trace's lists answer them; None where only rows can."""
+        if not query.by_any_row:
+            return Listed([], [])
+        if query.expression is not None:
+            return self._tagged(query, query.expression)
+        lists = {"service", "operation", "errors"}
+        if not query.service or not query.asked() <= lists or (query.operation and query.errors):
+            return None
+        service = self.bind(query.service)
+        found = [f"has(services, {service})"]
+        if query.operation:
+            # The index serves a constant alone: the pair of the list is put together here.
+            found.append(f"has(operations, concat({service}, '\\0', {self.bind(query.operation)}))")
+        if query.errors:
+            found.append(f"arrayExists((s, e) -> s = {service} AND e > 0, services, service_errors)")
+        return Listed(found, found)
+
+    def _tagged(self, query: SearchQuery, expression: Expression) -> Listed | None:
+        """A filter of tags that any row of the trace may meet: each term is in the list of them, or not."""
+        asked = term_list(expression)
+        if query.by_row or not all(term.op == "=" and not term.field and term.key in self._indexed for term in asked):
+            return None
+        columns = {term: f"has(tags, {self.bind(f'{term.key}={term.value}')})" for term in asked}
+        return Listed(
+            [self.having(expression, columns)], [self.having(unnegated(expression), columns | {ANYTHING: "1"})]
+        )
+
+    def ids(self, trace_ids: Sequence[str]) -> str:
+        """A subquery of trace ids, whatever their number."""
+        bound = self.bind(list(trace_ids), "Array(String)")
+        return f"SELECT toFixedString(unhex(arrayJoin({bound})), 16)"
 
     def _call(self, query: SearchQuery) -> list[str]:
         """Rows of a call between two nodes of the map, from whichever side told of it."""
@@ -107,32 +141,28 @@ class Conditions:
         )
 
     def _field(self, term: Term) -> str:
-        kind = FIELDS[term.field]
-        if kind == "flag":
-            failed = term.op == "exists" or term.value.lower() not in {"false", "0", "no"}
-            return "error" if failed else "NOT error"
-        if kind == "annotation":
-            if term.op == "exists":
-                return "notEmpty(annotations)"
-            either = f"{self._compare('a.2', term)} OR {self._compare('a.3', term)}"
-            return f"arrayExists(a -> {either}, annotations)"
-        if kind == "duration":
-            return f"(NOT unfinished AND {self._compare('toString(duration_us)', term)})"
-        column = "toString(attempt)" if kind == "number" else f"toString({term.field})"
-        known = "1" if kind == "number" else f"{column} != ''"
-        return f"({known} AND {self._compare(column, term)})"
+        field = FIELDS[term.field]
+        if term.op == "exists":
+            return field.exists
+        if term.field == "annotation":
+            each = field._replace(sql="text")
+            return f"arrayExists(text -> {self._compare('text', term, each)}, {field.sql})"
+        compared = self._compare(field.sql, term, field)
+        # A text that equals something is there.
+        return (
+            compared if field.reads == "text" and term.op == "=" and term.value else f"({field.known} AND {compared})"
+        )
 
-    def _compare(self, column: str, term: Term) -> str:
-        match term.op:
-            case "exists":
-                return "1"
-            case "=" | "!=":
-                return f"{column} {term.op} {self.bind(term.value)}"
-            case "~":
-                return f"match({column}, {self.bind(term.value)})"
-            case _:
-                # The operator is one of the grammar's four; NULL where the text is no number.
-                return f"ifNull(toFloat64OrNull({column}) {term.op} {self.bind(float(term.value), 'Float64')}, 0)"
+    def _compare(self, text: str, term: Term, field: Field | None = None) -> str:
+        if term.op == "~":
+            return f"match({text}, {self.bind(term.value)})"
+        if term.op not in COMPARISONS:
+            return f"{text} {term.op} {self.bind(term.value)}"
+        if field is not None and field.reads == "duration":
+            return f"{field.number} {term.op} {self.bind(int(term.value), 'UInt64')}"
+        # NULL where the text is no number.
+        compared = field.sql_number if field is not None else decimal(text)
+        return f"ifNull({compared} {term.op} {self.bind(float(term.value), 'Float64')}, 0)"
 
     def having(self, expression: Expression, columns: dict[Term, str]) -> str:
         """The expression over a trace, where ``columns`` holds what some row met."""
@@ -147,6 +177,9 @@ class Conditions:
                 return "(" + " OR ".join(self.having(part, columns) for part in parts) + ")"
 
 
+ENTRY = "(kind IN ('server', 'consumer') OR parent_id = 0)"
+"""A row by which work enters a service."""
+
 CALLER = (
     "multiIf(kind = 'consumer' AND peer != '', concat('mq:', peer), caller_service != '', toString(caller_service),"
     " kind = 'server' AND parent_id = 0, 'USER', '')"
@@ -158,10 +191,31 @@ CALLEE = (
 """Node keys of the map, as the views of the edges write them."""
 
 
+ANYTHING = Term("", "exists", "")
+"""Stands for what may or may not be so."""
+
+
+def unnegated(expression: Expression) -> Expression:
+    """What holds wherever the expression does, without its negations."""
+    match expression:
+        case Not():
+            return ANYTHING
+        case And(parts):
+            return And(tuple(unnegated(part) for part in parts))
+        case Or(parts):
+            return Or(tuple(unnegated(part) for part in parts))
+    return expression
+
+
+BY_SERVICE = frozenset({"service", "name", "kind", "env", "caller_service", "duration", "error"})
+"""Fields of a filter that ``spans_by_service`` holds."""
+
+
 def narrow(query: SearchQuery) -> bool:
     """True where ``spans_by_service`` answers the row conditions: one service, nothing it lacks."""
-    lacking = query.caller or query.callee or query.instance or query.error_type or query.expression
-    return bool(query.service) and not lacking
+    lacking = query.caller or query.callee or query.instance or query.error_type or query.same
+    fields = {term.field for term in term_list(query.expression)}
+    return bool(query.service) and not lacking and fields <= BY_SERVICE
 
 
 def term_list(expression: Expression | None) -> list[Term]:

@@ -1,45 +1,28 @@
 """Figures, map and names out of the roll-ups (D, L, Q4): which table, which slots, which columns."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from string import Template
 from typing import Any
 
-from hopline_query.latency import Figures
+from hopline_query.latency.figures import PLACED, Figures
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
-from hopline_query.store.port import GROUPS, Cell, Edge, ErrorGroup, FiguresQuery, Scope
+from hopline_query.store.planner import (
+    BY_MINUTE,
+    HOUR_US,
+    MINUTE_US,
+    SECOND_US,
+    TEN_SECONDS_US,
+    cut,
+    edge_slot,
+    slot_length,
+    whole_services,
+)
+from hopline_query.store.port import KEYS, MOST_GROUPS, NAMES, Cell, Edge, EdgesQuery, ErrorGroup, FiguresQuery, Scope
 
-SECOND_US = 1_000_000
-MINUTE_US = 60 * SECOND_US
-HOUR_US = 60 * MINUTE_US
-HALF_DAY_US = 12 * HOUR_US
-DAY_US = 24 * HOUR_US
-
-GROUP_LIMIT = 20_000
-"""Groups times slots in one answer of the store."""
-
-
-def slot_length(query: FiguresQuery) -> int:
-    """Microseconds of the slots to read: the widest that fits the step, or the range."""
-    if query.group in {"instance", "zone"}:
-        return MINUTE_US
-    if query.group == "caller":
-        return edge_slot(query.scope) if not query.step_us else HOUR_US if query.step_us % HOUR_US == 0 else MINUTE_US
-    if query.step_us:
-        return next((w for w in (HOUR_US, MINUTE_US) if query.step_us % w == 0), 10 * SECOND_US)
-    width = query.scope.to_us - query.scope.from_us
-    return 10 * SECOND_US if width <= HOUR_US else MINUTE_US if width <= HALF_DAY_US else HOUR_US
-
-
-def edge_slot(scope: Scope) -> int:
-    """Microseconds of the map's slots for a range."""
-    return MINUTE_US if scope.to_us - scope.from_us <= HALF_DAY_US else HOUR_US
-
-
-def cut(scope: Scope, slot_us: int) -> Scope:
-    """The range widened to whole slots: what is really read."""
-    return replace(scope, from_us=scope.from_us // slot_us * slot_us, to_us=-(-scope.to_us // slot_us) * slot_us)
+SUFFIXES = {TEN_SECONDS_US: "10s", MINUTE_US: "1m", HOUR_US: "1h"}
+"""Length of slots -> how tables of such slots are named."""
 
 
 def figures(asker: Asker, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ...], int], Figures], Scope, int]:
@@ -47,39 +30,86 @@ def figures(asker: Asker, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ..
     slot_us = slot_length(query)
     scope = cut(query.scope, max(slot_us, query.step_us))
     conditions = Conditions()
-    keys = GROUPS[query.group]
+    keys = KEYS[query.group]
     where = _where(query, scope, conditions)
     table = _table(query, slot_us)
+    finer = table.startswith("services") or table == "stats_instance_1h"
     text = Template(statement("figures")).safe_substitute(
         keys=", ".join(_column(key, query) for key in keys),
         step=str((query.step_us or scope.to_us) // SECOND_US or 1),
-        hist="sumMap(s.hist)" if query.histogram else "map()",
+        hist=_histogram("s.hist", query),
+        places=_places("s.hist") if query.placed else "[]",
+        more="" if query.group == "caller" else f",\n  {_histogram('s.failed', query)} AS failed, sum(s.status_4xx)",
+        first="s.first_seen" if finer else "s.slot",
+        last="s.last_seen" if finer else "s.slot",
         table=table,
         where=where,
-        limit=str(GROUP_LIMIT),
+        limit=str(MOST_GROUPS),
     )
     answer = {}
     for row in asker.rows(text, conditions.parameters | _slots(scope)):
-        key, (slot, calls, errors, rows, total, longest, hist, last) = row[: len(keys)], row[len(keys) :]
+        key, values = row[: len(keys)], row[len(keys) :]
+        slot, calls, errors, rows, total, longest, hist, places, first, last, *more = values
         start = slot * SECOND_US if query.step_us else scope.from_us
-        answer[tuple(map(str, key)), start] = Figures(calls, errors, rows, total, longest, dict(hist), last * SECOND_US)
+        failed, status_4xx = (dict(more[0]), more[1]) if more else ({}, None)
+        answer[tuple(map(str, key)), start] = Figures(
+            *(calls, errors, rows, total, longest, dict(hist), last * SECOND_US, first * SECOND_US),
+            *(failed, status_4xx, tuple(places)),
+        )
     return answer, scope, slot_us
 
 
-def edges(asker: Asker, scope: Scope) -> tuple[list[Edge], Scope]:
+def _histogram(column: str, query: FiguresQuery) -> str:
+    if not query.histogram or query.placed:
+        return "map()"
+    return f"sumMapIf({column}, entry)" if query.group == "entry" else f"sumMap({column})"
+
+
+def _places(column: str) -> str:
+    """The buckets of the percentiles of summed histograms, without summing them; none where they are empty."""
+    # A hair below, because the engine multiplies as a float and rounds up: 999.0000000001 calls would be 1,000.
+    levels = ", ".join(f"{permille / 1_000 - 1e-14:.14f}" for permille in PLACED)
+    buckets = f"quantilesExactWeightedArray({levels})(mapKeys({column}), mapValues({column}))"
+    return f"if(max(notEmpty({column})), {buckets}, [])"
+
+
+NO_SERVICE = "position(callee, ':') > 0 OR position(callee, '.') > 0"
+"""A callee that is no service by its name: its node has no figures but those of its edges."""
+
+
+def edges(asker: Asker, query: EdgesQuery) -> tuple[list[Edge], Scope]:
     """See :class:`hopline_query.store.port.SpanReader`."""
-    slot_us = edge_slot(scope)
-    scope = cut(scope, slot_us)
     conditions = Conditions()
-    text = Template(statement("edges")).safe_substitute(
-        table="all_edges_1m" if slot_us == MINUTE_US else "all_edges_1h", where=_shared(scope, conditions)
+    chosen = f"callee IN {conditions.bind(list(query.callees), 'Array(String)')}" if query.callees else "1"
+    slot_us = edge_slot(query.scope)
+    scope = cut(query.scope, slot_us)
+    text = Template(statement("edges" if query.times else "edges_counted")).safe_substitute(
+        table=f"all_edges_{SUFFIXES[slot_us]}",
+        where=f"{_shared(scope, conditions)} AND {chosen}",
+        summed="1" if query.callees else NO_SERVICE,
+        places=_places("e.hist"),
+        limit=str(MOST_GROUPS),
     )
     found = []
     for row in asker.rows(text, conditions.parameters | _slots(scope)):
-        caller, callee, side, calls, errors, rows, total, longest, hist, last, crossed = row
-        value = Figures(calls, errors, rows, total, longest, dict(hist), last)
+        caller, callee, side, calls, errors, rows, total, longest, hist, places, last, crossed = row
+        value = Figures(*(calls, errors, rows, total, longest, dict(hist), last), status_4xx=None, placed=tuple(places))
         found.append(Edge(caller, callee, side, value, crossed))
     return found, scope
+
+
+def told_by_callers(asker: Asker, scope: Scope) -> tuple[list[Edge], Scope]:
+    """See :class:`hopline_query.store.port.SpanReader`."""
+    slot_us = edge_slot(scope)
+    scope, conditions = cut(scope, slot_us), Conditions()
+    text = Template(statement("called")).safe_substitute(
+        table=f"all_called_{SUFFIXES[slot_us]}", where=_shared(scope, conditions), limit=str(MOST_GROUPS)
+    )
+    found = asker.rows(text, conditions.parameters | _slots(scope))
+    return [
+        Edge("", callee, side, Figures(calls, errors, rows, status_4xx=None))
+        for callee, side, calls, errors, rows in found
+    ], scope
 
 
 def error_groups(asker: Asker, scope: Scope, service: str, operation: str, limit: int) -> tuple[list[ErrorGroup], bool]:
@@ -101,7 +131,7 @@ def heatmap(asker: Asker, query: FiguresQuery, columns: int) -> list[Cell]:
     parts = [_shared(scope, conditions)]
     for column, value in (("service", query.service), ("name", query.operation)):
         parts += [f"{column} = {conditions.bind(value)}"] if value else []
-    parts += [] if query.operation else _view(query)
+    parts += _view(query)
     text = Template(statement("heatmap")).safe_substitute(where=" AND ".join(parts))
     step = -(-(scope.to_us - scope.from_us) // columns)
     bounds = {"from_us": scope.from_us, "to_us": scope.to_us, "step_us": step}
@@ -114,17 +144,49 @@ def tags(asker: Asker, scope: Scope, key: str, prefix: str, limit: int) -> list[
     return [(row[0], row[1]) for row in asker.file("tag_values" if key else "tag_keys", days)]
 
 
+NAMED = {
+    "service_names": {"service"},
+    "operation_names": {"service", "name", "kind"},
+    "span_names": set(NAMES),
+}
+"""Tables of names, the smallest first, and what they hold."""
+
+
+def names(
+    asker: Asker, scope: Scope, columns: tuple[str, ...], services: Sequence[str] | None = None
+) -> list[tuple[str, ...]]:
+    """See :class:`hopline_query.store.port.SpanReader`."""
+    conditions = Conditions()
+    chosen = [f"service IN {conditions.bind(list(services), 'Array(String)')}"] if services is not None else []
+    text = Template(statement("span_names")).safe_substitute(
+        columns=", ".join(f"toString({NAMES[NAMES.index(column)]})" for column in columns),
+        table=next(table for table, held in NAMED.items() if held >= set(columns)),
+        where=" AND ".join([_shared(scope, conditions), *chosen]),
+        limit=str(MOST_GROUPS),
+    )
+    bounds = days_of(scope) | {"from_us": scope.from_us, "to_us": scope.to_us}
+    return [tuple(row) for row in asker.rows(text, conditions.parameters | bounds)]
+
+
+LAST_S = 253_402_300_799
+"""The last second of the year 9999: no calendar of ours goes further."""
+
+
 def days_of(scope: Scope) -> dict[str, Any]:
     """First and last day of a range, as parameters."""
-    first, last = (datetime.fromtimestamp(us // SECOND_US, UTC).date() for us in (scope.from_us, scope.to_us))
+    first, last = (
+        datetime.fromtimestamp(min(us // SECOND_US, LAST_S), UTC).date() for us in (scope.from_us, scope.to_us)
+    )
     return {"first_day": first.isoformat(), "last_day": last.isoformat()}
 
 
 def _table(query: FiguresQuery, slot_us: int) -> str:
-    suffix = {10 * SECOND_US: "10s", MINUTE_US: "1m", HOUR_US: "1h"}[slot_us]
-    if query.group in {"instance", "zone"}:
-        return "stats_instance_1m"
-    return f"all_edges_{suffix}" if query.group == "caller" else f"stats_{suffix}"
+    suffix = SUFFIXES[slot_us]
+    if query.group in BY_MINUTE:
+        return f"stats_instance_{suffix}"
+    if query.group == "caller":
+        return f"all_edges_{suffix}"
+    return f"{'services' if whole_services(query) and slot_us > TEN_SECONDS_US else 'stats'}_{suffix}"
 
 
 def _column(key: str, query: FiguresQuery) -> str:

@@ -1,12 +1,17 @@
 """What the query service asks a store: questions, answers, and the plug point itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hopline.model import Row
-from hopline_query.latency import Figures
-from hopline_query.search import Expression
+from hopline_query.latency.figures import Figures
+from hopline_query.search.filter import Expression, Term
+from hopline_query.tree.summary import TraceSummary
+
+if TYPE_CHECKING:
+    from hopline_query.why.marks import Term as Mark
+    from hopline_query.why.tallies import Counts
 
 ORDERS = ("newest", "oldest", "longest", "shortest", "errors", "spans")
 """Orders of a search, by the whole trace's value; ties by trace id."""
@@ -14,14 +19,24 @@ ORDERS = ("newest", "oldest", "longest", "shortest", "errors", "spans")
 COUNTED = 10_000
 """Matches are counted exactly up to this many."""
 
-QUIET_US = 30_000_000
-"""A trace with unfinished work is running while rows arrived less than this ago."""
-
-SPREAD_US = 3_600_000_000
-"""Rows of a trace are looked for up to this long before and after the range of its start."""
+MATCHED = 100
+"""Matched span ids that are listed of one trace."""
 
 HISTORY_US = 90 * 86_400_000_000
 """The widest range that is ever read: the retention of the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """From when on, in microseconds, the store holds rows, figures by the minute and figures by the hour."""
+
+    rows_us: int = 0
+    """Begin of the rows, and of the figures in slots of 10 s, which go with them."""
+    minutes_us: int = 0
+    hours_us: int = 0
+
+
+EVERYTHING = Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,7 @@ class Scope:
     env: str = ""
     load_test: str = ""
     """Empty: left out; ``true``: included; ``only``: nothing else."""
+    kept: Kept = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,10 @@ class SearchQuery:
     instance: str = ""
     error_type: str = ""
     expression: Expression | None = None
+    same: tuple[Expression, ...] = ()
+    """Terms, and alternatives of terms, without regular expressions: to be met by the row that meets the others."""
+    entry: bool = False
+    """The conditions on rows are to be met by an entry call: server, consumer, or without a parent."""
     errors: bool = False
     unfinished: bool = False
     min_duration: int | None = None
@@ -60,21 +80,36 @@ class SearchQuery:
     after: tuple[int, str] | None = None
     """Order value and trace id of the last trace of the page before."""
     as_of_us: int = 0
-    """When page 1 was asked; later pages leave out what was running then."""
+    """When page 1 was asked: later pages show every trace as it was then."""
+    settled_among: tuple[str, ...] | None = None
+    """Of settled traces only these, where it is known that no other is wanted."""
 
     @property
     def by_row(self) -> bool:
-        """True where single rows are tested, not only whole traces."""
-        return bool(
-            self.service
-            or self.operation
-            or self.caller
-            or self.callee
-            or self.instance
-            or self.error_type
-            or self.min_span_duration is not None
-            or self.max_span_duration is not None
-        )
+        """True where single rows are tested beside the filter, not only whole traces."""
+        return bool(self.asked() - {"errors", "expression"})
+
+    @property
+    def by_any_row(self) -> bool:
+        """True where anything is asked that only rows can tell."""
+        return self.by_row or self.expression is not None
+
+    def row_terms(self) -> list[Term]:
+        """What one and the same row must meet, beside ``entry`` and the call's two ends."""
+        named = (("service", self.service), ("name", self.operation), ("instance", self.instance))
+        found = [Term(key, "=", value, key) for key, value in (*named, ("error_type", self.error_type)) if value]
+        spans = ((">=", self.min_span_duration), ("<=", self.max_span_duration))
+        found += [Term("duration", op, str(value), "duration") for op, value in spans if value is not None]
+        if self.errors and self.by_row:
+            found.append(Term("error", "exists", "", "error"))
+        return found
+
+    def asked(self) -> frozenset[str]:
+        """Names of the conditions on rows that are set."""
+        spans = (("min_span_duration", self.min_span_duration), ("max_span_duration", self.max_span_duration))
+        texts = ("service", "operation", "caller", "callee", "instance", "error_type", "expression", "same")
+        found = {name for name in (*texts, "entry", "errors") if getattr(self, name)}
+        return frozenset(found | {name for name, value in spans if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,64 +124,13 @@ class Hint:
     """True where retention took rows that only the archive of pinned traces still holds."""
     closed: bool = False
     """True for a trace that grew so large that further rows were not kept."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """A trace as a list shows it. Counts are rows as stored, copies included."""
-
-    trace_id: str
-    start_us: int
-    end_us: int
-    arrived: int
-    spans: int
-    errors: int
-    unfinished: int
-    load_test: bool
-    env: str
-    services: list[str]
-    uids: list[str]
-    root: tuple[bool, int, str, str, int, bool]
-    """has_parent, start_us, service, name, duration_us, error of the row that names the trace."""
-    failure: tuple[int, int, str, str, str]
-    """depth, start_us, service, name, error_type of the deepest failing row; depth 0: none."""
-
-    def value(self, order_by: str) -> int:
-        """What an order compares."""
-        match order_by:
-            case "longest" | "shortest":
-                return self.end_us - self.start_us
-            case "errors":
-                return self.errors
-            case "spans":
-                return self.spans
-            case _:
-                return self.start_us
-
-    def running(self, now_us: int, still_open: int) -> bool:
-        """True while unfinished work, or the root, may still report."""
-        return (still_open > 0 or self.root[0]) and now_us - self.arrived < QUIET_US
-
-
-@dataclass(slots=True)
-class Details:
-    """What a result row shows beyond the summary, read for one page only."""
-
-    services: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Service -> rows, failing rows."""
-    matched: list[str] = field(default_factory=list)
-    matched_total: int = 0
-    debug: bool = False
-    weight: int = 1_000
-    status: str = ""
-    error_text: str = ""
-    still_open: int = 0
-    """Rows of which only unfinished copies came: a finished copy settles the others."""
+    linked_from: tuple[tuple[str, str, str], ...] = ()
+    """``(trace_id, id, kind)`` of rows in other traces that link to this one, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class FiguresQuery:
-    """One question for figures. ``group`` is a name of :data:`GROUPS`; ``step_us`` 0 = one slot."""
+    """One question for figures. ``group`` is a name of :data:`KEYS`; ``step_us`` 0 = one slot."""
 
     scope: Scope
     view: str = "entry"
@@ -157,6 +141,19 @@ class FiguresQuery:
     step_us: int = 0
     histogram: bool = True
     """False leaves the histograms out, where only counts are wanted."""
+    placed: bool = False
+    """Percentiles (:attr:`Figures.placed`) in place of the histograms, where nothing is added up or judged by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgesQuery:
+    """One question for the edges of the map, or for those to some callees alone."""
+
+    scope: Scope
+    callees: tuple[str, ...] = ()
+    """With histograms. Of all callees, only those that are no services by their names have them."""
+    times: bool = True
+    """False leaves out percentiles and histograms."""
 
 
 GROUPS = {
@@ -167,6 +164,15 @@ GROUPS = {
     "caller": ("service", "caller"),
 }
 """Grouping of figures -> the columns of its key."""
+
+KEYS = GROUPS | {"entry": ("service", "entry")}
+"""With one that no answer shows: services by entry calls (key ``1``) and others (``0``, without histograms)."""
+
+NAMES = ("service", "name", "kind", "node", "remote")
+"""What :meth:`SpanReader.names` knows of a span."""
+
+MOST_GROUPS = 20_000
+"""Groups times slots in one answer of the store: one that has as many was cut."""
 
 RECEIVED = frozenset({"server", "consumer"})
 """Sides of an edge that are told by the callee."""
@@ -223,6 +229,28 @@ class Cell:
     errors: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Entry calls whose marks the store has counted, and what it leaves to their rows."""
+
+    counts: "Callable[[Collection[str], Callable[[str, Collection[str]], str]], Counts]"
+    """Given marks that are counted however rare, and the names of far ends by their keys and the services that told."""
+    rest: "SpanReader"
+    """Holds the traces that are not counted."""
+    truncated: bool
+    """True where some traces are neither counted nor held."""
+
+
+class UserDay(NamedTuple):
+    """A user's traces of one day, in UTC: how many began, how many failed, when the first and the last began."""
+
+    day_us: int
+    traces: int
+    failed: int
+    first_us: int
+    last_us: int
+
+
 class SpanReader(Protocol):
     """Reads a store. Every answer is bounded in time and size; nothing is written.
 
@@ -235,6 +263,12 @@ class SpanReader(Protocol):
         A pinned trace is known for good, whatever retention took.
         """
 
+    def trace(self, trace_id: str, limit: int) -> tuple[Hint | None, list[Row]]:
+        """What the store knows of a trace, and up to ``limit`` of its rows as :meth:`trace_rows` gives them.
+
+        The rows are at least those that the hint tells of.
+        """
+
     def thinned(self, trace_id: str) -> bool:
         """Whether thinning by age took the trace."""
 
@@ -244,20 +278,38 @@ class SpanReader(Protocol):
         ``hint`` saves the look-up of one that was read already.
         """
 
-    def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
+    def many_rows(self, summaries: Sequence[TraceSummary], limit: int) -> dict[str, list[Row]]:
         """The same of several traces, up to ``limit`` rows of each, by trace id."""
 
-    def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
-        """``(trace_id, id, kind)`` of rows in other traces that link to this one."""
+    def rows_of(self, trace_ids: Sequence[str], limit: int, most: int) -> dict[str, list[Row]]:
+        """Up to ``limit`` rows of each of these traces and ``most`` of all; those that are unknown are left out."""
 
-    def search(self, query: SearchQuery) -> tuple[list[Summary], int]:
+    def search(self, query: SearchQuery) -> tuple[list[TraceSummary], int]:
         """One page, and the number of matches (of the whole search, not of the rest), counted to 10,001 at most."""
 
-    def details(self, summaries: Sequence[Summary], query: SearchQuery) -> dict[str, Details]:
-        """What the page shows of each trace, by trace id."""
+    def matched(self, trace_ids: Sequence[str], query: SearchQuery) -> dict[str, tuple[list[str], int]]:
+        """Ids of the rows that met the query's conditions on rows: up to :data:`MATCHED`, and how many there are.
 
-    def user_days(self, uid: str, scope: Scope) -> list[tuple[int, int, int]]:
-        """``(day_us, traces, failed)`` of a user, the newest day first."""
+        Empty where the query has none.
+        """
+
+    def counted(self, selected: SearchQuery, base: SearchQuery) -> Counted | None:
+        """The entry calls that meet ``selected``, and the others that meet ``base``; each names a service.
+
+        None where they are not counted beforehand.
+        """
+
+    def settled_having(self, query: SearchQuery, terms: "Sequence[Mark]", most: int) -> list[str] | None:
+        """The newest ``most`` settled traces with an entry call that meets a query and these terms of a finding.
+
+        Others may be among them; ``query`` names a service. None where calls are not counted beforehand.
+        """
+
+    def user_page(self, query: SearchQuery) -> tuple[tuple[list[TraceSummary], int], list[UserDay]]:
+        """A search of a user's traces, and the days of all of them, whatever else the search asks."""
+
+    def user_days(self, uid: str, scope: Scope) -> list[UserDay]:
+        """The days of a user's traces, the newest day first."""
 
     def uids_like(self, prefix: str, limit: int) -> list[str]:
         """Uids that begin so, in order."""
@@ -271,11 +323,26 @@ class SpanReader(Protocol):
     def envs(self, scope: Scope) -> list[str]:
         """Environments, in order."""
 
+    def names(
+        self, scope: Scope, columns: tuple[str, ...], services: Sequence[str] | None = None
+    ) -> list[tuple[str, ...]]:
+        """The distinct values of these :data:`NAMES` in the range, to a day at its ends, in order.
+
+        Of finished spans and of others, of all services or of these. ``remote`` is the far end by
+        the name that the span gave it, ``node`` the topic, database or cache.
+        """
+
     def figures(self, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ...], int], Figures], Scope, int]:
         """``{(group key, slot start in us): figures}``, the range cut to slots, and the slot length in us."""
 
-    def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
-        """Every pair of the map and every side that told of it, and the range cut to slots."""
+    def edges(self, query: EdgesQuery) -> tuple[list[Edge], Scope]:
+        """Every pair of the map and every side that told of it, and the range cut to slots.
+
+        An edge without its histogram has its percentiles (:attr:`Figures.placed`): nothing can be added to it.
+        """
+
+    def told_by_callers(self, scope: Scope) -> tuple[list[Edge], Scope]:
+        """Counts of calls that callers told of each callee, all callers in one edge without a name, and the range."""
 
     def taught(self, hosts: Sequence[str], scope: Scope) -> list[tuple[str, str, str]]:
         """``(host, scheme://host:port or "", service)`` of calls to these hosts whose far end named itself."""
@@ -297,6 +364,9 @@ class SpanReader(Protocol):
 
     def system(self) -> dict[str, Any]:
         """Sums of the ledger by source, sizes of tables, number of dead letters."""
+
+    def judge(self, pattern: str, texts: Collection[str]) -> Collection[str]:
+        """Those of the texts that a regular expression of RE2 finds something in."""
 
     def stored_since(self, since_us: int) -> int:
         """Rows that were stored since then."""

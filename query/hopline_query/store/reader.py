@@ -1,32 +1,36 @@
 """The store behind the port: ClickHouse, embedded or by URL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from string import Template
 from typing import Any
 
 from hopline.model import Row
 from hopline_collector.store.clickhouse import ClickHouse
-from hopline_query.ids import created_us
-from hopline_query.latency import Figures
-from hopline_query.store import archived, figures, trace_search
+from hopline_query.latency.figures import Figures
+from hopline_query.store import archived, figures, members, moving, one_trace, settled_counts, trace_search, users
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
+from hopline_query.store.extent import extent
 from hopline_query.store.memory import MemoryReader
+from hopline_query.store.moving import Moving
+from hopline_query.store.paging import unite
 from hopline_query.store.port import (
-    SPREAD_US,
     Cell,
-    Details,
+    Counted,
     Edge,
+    EdgesQuery,
     ErrorGroup,
     FiguresQuery,
     Hint,
     Report,
     Scope,
     SearchQuery,
-    Summary,
+    UserDay,
 )
-from hopline_query.store.rows import hex16, stored_copy, stored_order
+from hopline_query.tree.build import LIMIT
+from hopline_query.tree.summary import TraceSummary
+from hopline_query.why.marks import Term as Mark
 
 ACCOUNT = (
     *("source", "topic", "partition", "end", "at_us", "received", "stored"),
@@ -44,18 +48,16 @@ class ClickHouseReader:
     def __init__(self, store: ClickHouse) -> None:
         self._ask = Asker(store)
         self._pinned = archived.Pinned(self._ask)
+        self._moving = Moving(self._ask)
+        self._first_call = 0
 
     def hint(self, trace_id: str) -> Hint | None:
         """Time and size of a trace, from its summary."""
-        archive: Hint | None = None
-        closed = False
-        for low, high in _tries(trace_id):
-            found = self._ask.file("trace_bounds", {"trace_id": trace_id, "low": low, "high": high})
-            told = {source: Hint(*values) for source, *values in found if values[2]}
-            archive, closed = told.get("archive"), "closed" in told
-            if "summary" in told:
-                return replace(_with_archive(told["summary"], archive), closed=closed)
-        return replace(archive, archived=True, closed=closed) if archive else None
+        return one_trace.hint(self._ask, trace_id)
+
+    def trace(self, trace_id: str, limit: int) -> tuple[Hint | None, list[Row]]:
+        """Both in one statement where the id tells the time."""
+        return one_trace.trace(self._ask, trace_id, limit)
 
     def thinned(self, trace_id: str) -> bool:
         """By the list that thinning makes before it deletes."""
@@ -64,19 +66,9 @@ class ClickHouseReader:
     def trace_rows(self, trace_id: str, limit: int, hint: Hint | None = None) -> list[Row]:
         """Rows by id: the hint first, so that only this trace's granules are read (W1)."""
         known = hint or self.hint(trace_id)
-        if known is None:
-            return []
-        parameters = {"ids": [trace_id], "low": known.start_us, "high": known.end_us, "limit": limit}
-        rows = [Row(*row) for row in self._ask.file("trace_rows", parameters)]
-        return rows if rows and not known.archived else self._united(rows, trace_id, limit)
+        return one_trace.rows(self._ask, trace_id, limit, known) if known else []
 
-    def _united(self, rows: list[Row], trace_id: str, limit: int) -> list[Row]:
-        """The rows that retention left and those of the archive, each stored copy once."""
-        left = {stored_copy(row) for row in rows}
-        both = rows + [row for row in archived.rows_of(self._ask, [trace_id], limit) if stored_copy(row) not in left]
-        return sorted(both, key=stored_order)[:limit]
-
-    def many_rows(self, summaries: Sequence[Summary], limit: int) -> dict[str, list[Row]]:
+    def many_rows(self, summaries: Sequence[TraceSummary], limit: int) -> dict[str, list[Row]]:
         """Rows of several traces at once."""
         found: dict[str, list[Row]] = {summary.trace_id: [] for summary in summaries}
         if found:
@@ -89,32 +81,71 @@ class ClickHouseReader:
                 found[row.trace_id].append(row)
         return found
 
-    def linked_from(self, trace_id: str) -> list[tuple[str, str, str]]:
-        """Rows that link to this trace."""
-        found = self._ask.file("linked_from", {"trace_id": trace_id})
-        return [(trace, hex16(id_), kind) for trace, id_, kind in found]
-
-    def search(self, query: SearchQuery) -> tuple[list[Summary], int]:
-        """One page of traces, and how many match."""
-        found = trace_search.search(self._ask, query)
-        pinned = self._pinned.within(query)
-        return found if pinned is None else archived.united(found, pinned.search(query), query)
-
-    def details(self, summaries: Sequence[Summary], query: SearchQuery) -> dict[str, Details]:
-        """What a page shows of its traces."""
-        found = trace_search.details(self._ask, summaries, query)
-        pinned = [summary for summary in summaries if summary.trace_id not in found]
-        if pinned:
-            rows = archived.rows_of(self._ask, [summary.trace_id for summary in pinned], archived.ROWS)
-            found |= MemoryReader(rows).details(pinned, query)
+    def rows_of(self, trace_ids: Sequence[str], limit: int, most: int) -> dict[str, list[Row]]:
+        """Rows of several traces by their ids; those of pinned ones from the archive where no others are left."""
+        found: dict[str, list[Row]] = {}
+        for row in moving.rows_of(self._ask, trace_ids, limit, most):
+            found.setdefault(row.trace_id, []).append(row)
+        lost = [trace_id for trace_id in trace_ids if trace_id not in found]
+        for row in archived.rows_of(self._ask, lost, limit) if lost else ():
+            found.setdefault(row.trace_id, []).append(row)
         return found
 
-    def user_days(self, uid: str, scope: Scope) -> list[tuple[int, int, int]]:
-        """Traces and failed traces of a user by day."""
-        bounds = {"low": max(0, scope.from_us - SPREAD_US), "high": scope.to_us + SPREAD_US}
-        rest = {"from_us": scope.from_us, "to_us": scope.to_us, "env": scope.env, "load_test": scope.load_test}
-        found = self._ask.file("user_days", {"uid": uid} | bounds | rest)
-        return [(row[0], row[1], row[2]) for row in found]
+    def search(self, query: SearchQuery) -> tuple[list[TraceSummary], int]:
+        """One page of traces, and how many match."""
+        self._ask.check_patterns(query.expression)
+        found = trace_search.search(self._ask, self._moving, query)
+        pinned = self._pinned.within(query)
+        return found if pinned is None else unite(found, pinned.search(query), query)
+
+    def matched(self, trace_ids: Sequence[str], query: SearchQuery) -> dict[str, tuple[list[str], int]]:
+        """Rows that met the conditions, of the traces of a page."""
+        found = members.matched(self._ask, trace_ids, query)
+        lost = [trace_id for trace_id in trace_ids if trace_id not in found] if query.by_any_row else []
+        if not lost:
+            return found
+        rows = archived.rows_of(self._ask, lost, archived.ROWS)
+        return found | MemoryReader(rows, judge=self._ask.judge).matched(lost, query)
+
+    def counted(self, selected: SearchQuery, base: SearchQuery) -> Counted | None:
+        """By the entry calls that were written as their traces settled."""
+        queries = (selected, base)
+        if not self._covered(queries):
+            return None
+        for query in queries:
+            self._ask.check_patterns(query.expression)
+        stamps = self._moving.traces()
+        low, high = min(q.scope.from_us for q in queries), max(q.scope.to_us for q in queries)
+        pinned = self._pinned.within(replace(selected, scope=replace(selected.scope, from_us=low, to_us=high)))
+        rows = [*self._moving.rows(stamps or {}, LIMIT), *(pinned.rows if pinned else ())]
+        return Counted(
+            lambda also, named: settled_counts.SettledCounts(self._ask, queries, stamps, also, named),
+            MemoryReader(rows, judge=self._ask.judge),
+            stamps is None and settled_counts.moves(self._ask, queries),
+        )
+
+    def settled_having(self, query: SearchQuery, terms: Sequence[Mark], most: int) -> list[str] | None:
+        """By the entry calls that were written as their traces settled."""
+        self._ask.check_patterns(query.expression)
+        stamps = self._moving.traces()
+        if stamps is None or not self._covered((query, query)):
+            return None
+        found = settled_counts.SettledCounts(self._ask, (query, query), stamps).traces(terms, most)
+        # What moved a moment ago may be settled when the list is used.
+        return [*found, *stamps]
+
+    def _covered(self, queries: tuple[SearchQuery, SearchQuery]) -> bool:
+        self._first_call = self._first_call or int(self._ask.file("first_settled_call")[0][0])
+        return settled_counts.covered(self._ask, queries, self._first_call)
+
+    def user_page(self, query: SearchQuery) -> users.Page:
+        """A user's traces and days: in one look, if nothing else is asked and no pinned trace is to be read."""
+        quick = users.user_page(self._ask, self._moving, query) if self._pinned.within(query) is None else None
+        return quick or (self.search(query), self.user_days(query.uid, query.scope))
+
+    def user_days(self, uid: str, scope: Scope) -> list[UserDay]:
+        """A user's days."""
+        return users.user_days(self._ask, self._moving, SearchQuery(scope, uid=uid))
 
     def uids_like(self, prefix: str, limit: int) -> list[str]:
         """Uids with this prefix."""
@@ -129,6 +160,12 @@ class ClickHouseReader:
         found = self._ask.file("instances", figures.days_of(scope) | {"service": service})
         return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
 
+    def names(
+        self, scope: Scope, columns: tuple[str, ...], services: Sequence[str] | None = None
+    ) -> list[tuple[str, ...]]:
+        """What spans are called."""
+        return figures.names(self._ask, scope, columns, services)
+
     def envs(self, scope: Scope) -> list[str]:
         """Environments."""
         return [row[0] for row in self._ask.file("envs", figures.days_of(scope))]
@@ -137,9 +174,13 @@ class ClickHouseReader:
         """Figures by group and slot."""
         return figures.figures(self._ask, query)
 
-    def edges(self, scope: Scope) -> tuple[list[Edge], Scope]:
+    def edges(self, query: EdgesQuery) -> tuple[list[Edge], Scope]:
         """Every pair of the map, by side."""
-        return figures.edges(self._ask, scope)
+        return figures.edges(self._ask, query)
+
+    def told_by_callers(self, scope: Scope) -> tuple[list[Edge], Scope]:
+        """The callers' sides by callee."""
+        return figures.told_by_callers(self._ask, scope)
 
     def taught(self, hosts: Sequence[str], scope: Scope) -> list[tuple[str, str, str]]:
         """By the index of tags, so that only calls to these hosts are read."""
@@ -172,38 +213,21 @@ class ClickHouseReader:
 
     def extent(self) -> tuple[int, int, int]:
         """The widest range with data."""
-        first, last, traces = self._ask.file("extent")[0]
-        return first, last, traces
+        return extent(self._ask)
 
     def system(self) -> dict[str, Any]:
         """Accounts, sizes, dead letters."""
-        sizes = self._ask.file("tables", {"database": self._ask.database})
+        sizes = self._ask.file("tables")
         return {
             "collectors": [dict(zip(ACCOUNT, row, strict=True)) for row in self._ask.file("ledger")],
             "tables": [dict(zip(("table", "rows", "bytes", "parts"), row, strict=True)) for row in sizes],
             "dead_letters": self._ask.file("dead_letters")[0][0],
         }
 
+    def judge(self, pattern: str, texts: Collection[str]) -> Collection[str]:
+        """By the engine."""
+        return self._ask.judge(pattern, texts)
+
     def stored_since(self, since_us: int) -> int:
         """Rows stored since then, by the ledger."""
         return int(self._ask.file("ingest_rate", {"since_us": since_us})[0][0])
-
-
-def _with_archive(summary: Hint, archive: Hint | None) -> Hint:
-    """The archive counts where the trace began on a day that is gone: otherwise it holds copies alone."""
-    if archive is None or archive.start_us >= summary.start_us:
-        return summary
-    return Hint(
-        archive.start_us,
-        max(archive.end_us, summary.end_us),
-        archive.spans + summary.spans,
-        max(archive.arrived, summary.arrived),
-        archived=True,
-    )
-
-
-def _tries(trace_id: str) -> list[tuple[int, int]]:
-    """Ranges to look for a trace in: a native id tells its own time, so old days are read only in need."""
-    made = created_us(trace_id)
-    near = [(max(0, made - DAY_US), made + 2 * DAY_US)] if made else []
-    return [*near, (0, FOREVER_US)]

@@ -16,5 +16,5 @@ def stored_order(row: Row) -> tuple[int, int, str, bool]:
 
 
 def stored_copy(row: Row) -> Copy:
-    """What tells one stored copy of a trace's row from another (hopline_collector.store.archive)."""
+    """What tells one stored copy of a trace's row from another (hopline_collector.chores.archive)."""
     return (row.id, row.kind, row.start_us, row.arrived, row.duration_us is None)

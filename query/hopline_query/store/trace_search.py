@@ -1,214 +1,249 @@
-"""Searches for traces: which rows match, which traces those are, in which order (Q2).
+"""Searches for traces: which match, in which order, and what a page shows of them (Q2).
 
-The matching rows give trace ids, the summaries give order and page; what a page shows
-beyond that is read for its traces alone.
+A trace is in a range if a row that meets the conditions on rows starts in it; order,
+size and every other condition are the whole trace's (docs/api.md, "What a range means").
+
+Settled traces are found in their one row each. Two kinds are judged from their rows by
+the twin in memory, which knows every condition: traces that still move, and traces that
+reach over an end of the range where a condition on rows is asked. Both are few.
 """
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from string import Template
-from typing import Any
 
-from hopline_query.search import Term, anchored
+from hopline.model import Row
 from hopline_query.store.asking import Asker, statement
-from hopline_query.store.conditions import Conditions, narrow, term_list
+from hopline_query.store.conditions import Conditions, Listed, term_list
 from hopline_query.store.figures import days_of
-from hopline_query.store.port import COUNTED, QUIET_US, SPREAD_US, Details, SearchQuery, Summary
-from hopline_query.store.rows import hex16
+from hopline_query.store.members import IN_RANGE, any_row, members
+from hopline_query.store.memory import MemoryReader
+from hopline_query.store.moving import NEVER_US, Moving, Stamp, moving_ids, rows_of
+from hopline_query.store.paging import ASCENDING, Found, unite
+from hopline_query.store.port import COUNTED, SearchQuery
+from hopline_query.store.settled_rows import summary_of
+from hopline_query.tree.build import LIMIT
+from hopline_query.tree.summary import TraceSummary
 
 VALUES = {
     "newest": "start_us",
     "oldest": "start_us",
-    "longest": "end_us - start_us",
-    "shortest": "end_us - start_us",
+    "longest": "duration_us",
+    "shortest": "duration_us",
     "errors": "errors",
     "spans": "spans",
 }
-COLUMNS = {
-    "start_us": "min(t.start_us)",
-    "end_us": "max(t.end_us)",
-    "arrived": "max(t.arrived)",
-    "spans": "sum(t.spans)",
-    "errors": "sum(t.errors)",
-    "unfinished": "sum(t.unfinished)",
-    "load_test": "max(t.load_test)",
-    "env": "max(t.env)",
-    "rootless": "min(t.root.1)",
-}
-"""What a search may compare; only what it does compare is aggregated over all traces of the range."""
-ASCENDING = frozenset({"oldest", "shortest"})
-MATCHED = 100
-"""Matched span ids that are listed of one trace."""
+"""What each order compares: a column of ``settled``."""
+
+HOUR_US = 3_600_000_000
+
+STRADDLING = 300
+"""Traces over an end of the range that are judged from their rows; of more, rows are asked in the store."""
 
 
-def search(asker: Asker, query: SearchQuery) -> tuple[list[Summary], int]:
-    """One page and the number of all matches (see :class:`hopline_query.store.port.SpanReader`)."""
-    conditions = Conditions(_indexed(asker, query))
-    members = _members(query, conditions)
-    whole = "".join(f" AND {part}" for part in conditions.whole(query))
+Bounds = tuple[str, int, int]
+"""Trace id, starts of the first and of the last row."""
+
+
+def search(asker: Asker, moving: Moving, query: SearchQuery) -> Found:
+    """See :class:`hopline_query.store.port.SpanReader`."""
+    stamps = moving.traces(_moved_after(query))
+    conditions = Conditions(indexed_keys(asker, query))
+    whole = [*conditions.whole(query), *current(stamps, conditions)]
+    if query.settled_among is not None:
+        whole.append(f"trace_id IN ({conditions.ids(query.settled_among)})")
+    listed = conditions.listed(query)
+    straddling: list[Bounds] = []
+    found: Found | None = None
+    if listed is not None:
+        found, straddling = _by_settled(asker, query, conditions, whole, listed)
+    if found is None or len(straddling) > STRADDLING:
+        found, straddling = _by_rows(asker, query, conditions, whole), []
+    if stamps is None:
+        special = unite(_moving_sums(asker, query, conditions), _judged(asker, moving, {}, straddling, query), query)
+    else:
+        special = _judged(asker, moving, stamps, straddling, query)
+    return unite(found, special, query)
+
+
+def _judged(
+    asker: Asker, moving: Moving, stamps: Mapping[str, Stamp], straddling: Sequence[Bounds], query: SearchQuery
+) -> Found:
+    """Moving and straddling traces, by their rows."""
+    rows = moving.rows(stamps, LIMIT)
+    if straddling:
+        where = {"ids": [one[0] for one in straddling], "limit": LIMIT}
+        where |= {"low": min(one[1] for one in straddling), "high": max(one[2] for one in straddling)}
+        rows += [Row(*values) for values in asker.file("trace_rows", where)]
+    return MemoryReader(rows, judge=asker.judge).search(query) if rows else ([], 0)
+
+
+def _by_settled(
+    asker: Asker, query: SearchQuery, conditions: Conditions, whole: Sequence[str], listed: Listed
+) -> tuple[Found, list[Bounds]]:
+    """What settled rows alone tell: the page and the number of matches, and the traces that only their rows can judge.
+
+    A page of the newest or the oldest is looked for in the hours at that end first.
+    """
+    # What only a row can tell is told by the settled row where all of its rows lie in the range.
+    inside, straddling = (INSIDE, STRADDLES) if query.by_any_row else (SURE, COVERING)
+    near = near_end(query)
+    told = ["tagged"] if query.expression is not None else []
+    inside = " AND ".join([inside, *told, *whole, *listed.met])
+    straddling = " AND ".join([straddling, *told, *whole, *listed.possible])
     after = _after(query, conditions)
-    words = set(re.findall(r"[a-z_]+", f"start_us {VALUES[query.order_by]} {whole} {after}"))
-    columns = ", ".join(f"{text} AS {name}" for name, text in COLUMNS.items() if name in words)
-    text = Template(statement("search")).safe_substitute(
-        members=members,
-        whole=whole,
-        columns=columns,
-        value=f"toInt64({VALUES[query.order_by]})",
-        passed=", ".join(name for name in COLUMNS if name in words),
+    parts = {"page": f"{inside}{near}{after}", "order": _order(query, "trace_id"), "limit": str(int(query.limit))}
+    parts |= {"inside": inside, "straddling": straddling, "untold": _untold(query, whole)}
+    parts |= {"counted": str(COUNTED + 1), "straddlers": str(STRADDLING + 1)}
+    bounds = conditions.parameters | _bounds(query)
+    page: list[TraceSummary] = []
+    total, judged = 0, []
+    for kind, trace_id, low, high, body in asker.rows(Template(statement("search")).safe_substitute(parts), bounds):
+        if kind == 0:
+            page.append(summary_of(body))
+        elif kind == 1:
+            total = int(low)
+        else:
+            judged.append((trace_id, int(low), int(high)))
+    if near and len(page) < min(query.limit, total):
+        parts["page"] = f"{inside}{after}"
+        text = Template(statement("search_page")).safe_substitute(parts)
+        page = [summary_of(row[0]) for row in asker.rows(text, bounds)]
+    return (page, total), judged
+
+
+def _untold(query: SearchQuery, whole: Sequence[str]) -> str:
+    """SQL of the traces whose settled row does not tell their tags, where a filter asks for tags."""
+    if query.expression is None:
+        return ""
+    parts = [OVERLAPPING, "NOT tagged", *whole]
+    return Template(statement("search_untold")).safe_substitute(untold=" AND ".join(parts), straddlers=STRADDLING + 1)
+
+
+def near_end(query: SearchQuery) -> str:
+    """SQL of the hours where the page of a search by time lies most likely; empty where all hours are to be read."""
+    if query.order_by not in {"newest", "oldest"} or query.uid:
+        return ""
+    scope, at = query.scope, query.after[0] if query.after else None
+    if query.order_by == "newest":
+        hour = (scope.to_us if at is None else min(at, scope.to_us)) // HOUR_US - 1
+        return f" AND intDiv(start_us, {HOUR_US}) >= {hour}" if hour * HOUR_US > scope.from_us else ""
+    hour = max(at or 0, scope.from_us) // HOUR_US + 1
+    return f" AND intDiv(start_us, {HOUR_US}) <= {hour}" if (hour + 1) * HOUR_US < scope.to_us else ""
+
+
+def _by_rows(asker: Asker, query: SearchQuery, conditions: Conditions, whole: Sequence[str]) -> Found:
+    """The page and the number of matches where the rows in the range are to be asked."""
+    text = Template(statement("search_by_rows")).safe_substitute(
+        where=" AND ".join([OVERLAPPING, *whole, *(members(query, conditions) or [any_row()])]),
+        following=_after(query, conditions).removeprefix(" AND ") or "1",
+        order=_order(query, "trace_id"),
+        limit=str(int(query.limit)),
     )
-    page = f"SELECT id, total, start_us FROM ({text}){after}{_order(query)} LIMIT {int(query.limit)}"
-    found = asker.rows(page, conditions.parameters | bounds(query))
-    if not found and query.after is not None:
-        # Past the last page there is no row to carry the count of all matches.
-        return [], search(asker, replace(query, after=None, limit=1))[1]
-    summaries = _summaries(asker, [row[0] for row in found], [row[2] for row in found])
-    return summaries, min(int(found[0][1]), COUNTED + 1) if found else 0
-
-
-def _summaries(asker: Asker, ids: list[str], starts: list[int]) -> list[Summary]:
-    """The whole summaries of a page, in its order."""
-    if not ids:
-        return []
-    # A part of a trace lies at its start or later, within the time that rows are looked for.
-    bounds = {"ids": ids, "low": min(starts), "high": max(starts) + 2 * SPREAD_US}
-    found = {row[0]: _summary(row) for row in asker.file("summaries", bounds)}
-    return [found[trace_id] for trace_id in ids if trace_id in found]
-
-
-def bounds(query: SearchQuery) -> dict[str, int]:
-    """The range of the query, and the wider one in which rows of its traces lie."""
-    scope = query.scope
-    low, high = max(0, scope.from_us - SPREAD_US), scope.to_us + SPREAD_US
-    return {"low": low, "high": high, "from_us": scope.from_us, "to_us": scope.to_us}
-
-
-def details(asker: Asker, summaries: Sequence[Summary], query: SearchQuery) -> dict[str, Details]:
-    """What the page shows of each trace, by trace id."""
-    if not summaries:
-        return {}
-    conditions = Conditions()
-    row = conditions.row(query)
-    terms = [conditions.term(term) for term in term_list(query.expression)]
-    within = [f"service = {conditions.bind(query.service)}"] if query.service else []
-    matching = [" AND ".join(row)] if row else []
-    matching += [" AND ".join([*within, term]) for term in terms]
-    matched = " OR ".join(f"({part})" for part in matching) or "0"
-    ids = conditions.bind([s.trace_id for s in summaries], "Array(String)")
-    bounds = {"low": min(s.start_us for s in summaries), "high": max(s.end_us for s in summaries)}
-    text = Template(statement("details")).safe_substitute(matched=matched, ids=ids, most=str(MATCHED))
-    answer = {}
-    for trace_id, rows, errors, found, total, debug, weight, status, still_open, text_of_error in asker.rows(
-        text, conditions.parameters | bounds
-    ):
-        services = {service: (count, errors.get(service, 0)) for service, count in rows.items()}
-        answer[trace_id] = Details(
-            services=services,
-            matched=[hex16(id_) for id_ in found],
-            matched_total=total,
-            debug=bool(debug),
-            weight=weight,
-            status=status,
-            still_open=still_open,
-            error_text=text_of_error,
-        )
-    return answer
-
-
-def _indexed(asker: Asker, query: SearchQuery) -> frozenset[str]:
-    """Keys compared for equality that are stored as tags in these days."""
-    keys = [term.key for term in term_list(query.expression) if term.op == "=" and not term.field]
-    if not keys:
-        return frozenset()
-    found = asker.file("indexed_keys", days_of(query.scope) | {"keys": keys})
-    return frozenset(row[0] for row in found)
-
-
-def _members(query: SearchQuery, conditions: Conditions) -> str:
-    """The condition that keeps the traces with matching rows, their users and their unfinished work."""
-    parts = []
-    if query.uid:
-        uid = conditions.bind(query.uid)
-        parts.append(
-            "trace_id IN (SELECT trace_id FROM $database.traces_by_uid"
-            f" WHERE uid = {uid} AND start_us BETWEEN {{low:UInt64}} AND {{high:UInt64}})"
-        )
-    row = conditions.row(query)
-    if query.expression is not None:
-        parts += _by_terms(query, row, conditions)
-    elif row:
-        table = "spans_by_service" if narrow(query) else "spans"
-        where = " AND ".join([ROWS_IN_RANGE, *row])
-        parts.append(f"trace_id IN (SELECT trace_id FROM $database.{table} WHERE {where})")
-    if query.unfinished:
-        parts.append(
-            f"trace_id IN (SELECT trace_id FROM $database.spans WHERE {ROWS_IN_RANGE}"
-            " GROUP BY trace_id, id, kind HAVING min(unfinished) = 1)"
-        )
-    return "".join(f" AND {part}" for part in parts)
-
-
-ROWS_IN_RANGE = "start_us BETWEEN {low:UInt64} AND {high:UInt64}"
-
-
-def _by_terms(query: SearchQuery, row: list[str], conditions: Conditions) -> list[str]:
-    """Traces whose rows meet the filter: every term becomes a column, the expression a HAVING."""
-    assert query.expression is not None
-    terms = term_list(query.expression)
-    texts = [conditions.term(term) for term in terms]
-    inside = [f"service = {conditions.bind(query.service)}"] if query.service else []
-    tests = [" AND ".join([*inside, text]) for text in texts]
-    columns = {term: f"max({test})" for term, test in zip(terms, tests, strict=True)}
-    having = conditions.having(query.expression, columns)
-    where = [ROWS_IN_RANGE, *inside]
-    if anchored(query.expression):
-        where.append("(" + " OR ".join(f"({text})" for text in texts) + ")")
-    rows = f"SELECT trace_id FROM $database.spans WHERE {' AND '.join(where)}"
-    # A single term needs no grouping: every row that was found meets it.
-    grouped = "" if isinstance(query.expression, Term) else f" GROUP BY trace_id HAVING {having}"
-    parts = [f"trace_id IN ({rows}{grouped})"]
-    if row:
-        table_where = " AND ".join([ROWS_IN_RANGE, *row])
-        parts.append(f"trace_id IN (SELECT trace_id FROM $database.spans WHERE {table_where})")
-    return parts
+    rows = asker.rows(text, conditions.parameters | _bounds(query))
+    keys = [(row[0], row[1], row[2], row[3]) for row in rows if row[4]]
+    return summaries(asker, keys), int(rows[0][5]) if rows else 0
 
 
 def _after(query: SearchQuery, conditions: Conditions) -> str:
-    """The rest after the page before: below its last trace, and nothing that was running at its time."""
+    """SQL: what follows the last trace of the page before."""
     if query.after is None:
         return ""
-    value, trace_id = query.after
     sign = ">" if query.order_by in ASCENDING else "<"
-    last = f"({conditions.bind(value, 'Int64')}, {conditions.bind(trace_id)})"
-    quiet = conditions.bind(query.as_of_us - QUIET_US, "Int64")
-    settled = f"NOT ((unfinished > 0 OR rootless = 1) AND arrived > {quiet})"
-    return f" WHERE (value, id) {sign} {last} AND {settled}"
+    last, trace_id = conditions.bind(query.after[0], "UInt64"), conditions.bind(query.after[1])
+    return f" AND ({VALUES[query.order_by]}, trace_id) {sign} ({last}, toFixedString(unhex({trace_id}), 16))"
 
 
-def _order(query: SearchQuery) -> str:
+def _order(query: SearchQuery, trace_id: str, value: str = "") -> str:
     way = "ASC" if query.order_by in ASCENDING else "DESC"
-    return f" ORDER BY value {way}, id {way}"
+    return f"{value or VALUES[query.order_by]} {way}, {trace_id} {way}"
 
 
-def _summary(row: tuple[Any, ...]) -> Summary:
-    root, failure = _plain(row[11]), _plain(row[12])
-    return Summary(
-        trace_id=row[0],
-        start_us=row[1],
-        end_us=row[2],
-        arrived=row[3],
-        spans=row[4],
-        errors=row[5],
-        unfinished=row[6],
-        load_test=bool(row[7]),
-        env=row[8],
-        services=sorted(row[9]),
-        uids=sorted(row[10]),
-        root=(bool(root[0]), root[1], root[2], root[3], root[4], bool(root[5])),
-        failure=(failure[0], failure[1], failure[2], failure[3], failure[4]),
+def _bounds(query: SearchQuery) -> dict[str, int]:
+    return {"from_us": query.scope.from_us, "to_us": query.scope.to_us, "moved_after": _moved_after(query)}
+
+
+Key = tuple[str, int, int, int]
+"""Trace id, version, start and duration of a settled row: they find it by the primary key."""
+
+
+_HOURS = (
+    "intDiv(start_us, 3600000000) BETWEEN intDiv({from_us:UInt64}, 3600000000) AND intDiv({to_us:UInt64}, 3600000000)"
+)
+
+INSIDE = f"{IN_RANGE} AND {_HOURS} AND last_us < {{to_us:UInt64}}"
+"""All rows of the trace start in the range."""
+
+STRADDLES = (
+    "last_us >= {from_us:UInt64} AND start_us < {to_us:UInt64}"
+    " AND (start_us < {from_us:UInt64} OR last_us >= {to_us:UInt64})"
+)
+"""Rows of the trace start on both sides of an end of the range."""
+
+SURE = (
+    "last_us >= {from_us:UInt64} AND start_us < {to_us:UInt64}"
+    " AND (start_us >= {from_us:UInt64} OR last_us < {to_us:UInt64})"
+)
+"""The first or the last row starts in the range."""
+
+COVERING = "start_us < {from_us:UInt64} AND last_us >= {to_us:UInt64}"
+"""The trace began before the range and went on after it: whether a row starts in it, only the rows tell."""
+
+OVERLAPPING = "last_us >= {from_us:UInt64} AND start_us < {to_us:UInt64}"
+"""Rows of the trace may start in the range."""
+
+
+def current(stamps: Mapping[str, Stamp] | None, conditions: Conditions) -> list[str]:
+    """Only rows that count: not replaced by a newer one, and none of a trace that moves."""
+    replaced = "SELECT trace_id, version FROM $database.settled_stale WHERE start_us < {to_us:UInt64}"
+    moving = moving_ids() if stamps is None else conditions.ids(list(stamps))
+    return [f"(trace_id, version) NOT IN ({replaced})", *([] if stamps == {} else [f"trace_id NOT IN ({moving})"])]
+
+
+def _moved_after(query: SearchQuery) -> int:
+    """Traces that rows came for later than this are judged from their rows, as they were then."""
+    return query.as_of_us if query.after else NEVER_US
+
+
+def summaries(asker: Asker, keys: Sequence[Key]) -> list[TraceSummary]:
+    """The settled rows of a page, in its order."""
+    if not keys:
+        return []
+    places = {"starts": [key[2] for key in keys], "durations": [key[3] for key in keys]}
+    wanted = {(key[0], key[1]): place for place, key in enumerate(keys)}
+    found = {}
+    for trace_id, version, body in asker.file("settled_rows", places | {"ids": [key[0] for key in keys]}):
+        if (place := wanted.get((trace_id, version))) is not None:
+            found[place] = summary_of(body)
+    return [found[place] for place in sorted(found)]
+
+
+def _moving_sums(asker: Asker, query: SearchQuery, conditions: Conditions) -> Found:
+    """Moving traces by the sums of their rows as they came; what a page shows of them is read from their rows."""
+    wanted = "".join(f" AND {part}" for part in members(query, conditions) or [any_row()])
+    whole = "".join(f" AND {part}" for part in conditions.whole(query))
+    after = ""
+    if query.after is not None:
+        sign = ">" if query.order_by in ASCENDING else "<"
+        last, trace_id = conditions.bind(query.after[0], "UInt64"), conditions.bind(query.after[1])
+        after = f" WHERE (value, id) {sign} ({last}, {trace_id})"
+    text = Template(statement("moving_sums")).safe_substitute(
+        moving=moving_ids(),
+        members=wanted,
+        whole=whole,
+        value=VALUES[query.order_by],
+        after=after,
+        order=_order(query, "id", "value"),
     )
+    found = asker.rows(text, conditions.parameters | _bounds(query) | {"limit": query.limit})
+    rows = rows_of(asker, [row[0] for row in found], LIMIT)
+    return MemoryReader(rows).summaries(), int(found[0][2]) if found else 0
 
 
-def _plain(value: Any) -> tuple[Any, ...]:
-    """Named tuples of the engine arrive as mappings."""
-    return tuple(value.values()) if isinstance(value, dict) else tuple(value)
+def indexed_keys(asker: Asker, query: SearchQuery) -> frozenset[str]:
+    """Keys compared for equality that are stored as tags in these days."""
+    asked = [term for part in (query.expression, *query.same) for term in term_list(part)]
+    keys = [term.key for term in asked if term.op == "=" and not term.field]
+    if not keys:
+        return frozenset()
+    found = asker.remembered("indexed_keys", days_of(query.scope) | {"keys": keys})
+    return frozenset(row[0] for row in found)

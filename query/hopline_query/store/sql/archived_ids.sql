@@ -1,16 +1,10 @@
--- Pinned traces that begin in the range and of which no summary is left.
+-- Pinned traces of which rows start in the range and no summary is left.
 SELECT lower(hex(trace_id))
-FROM (
-  SELECT trace_id, min(a.start_us) AS begun
-  FROM $database.archive AS a
-  WHERE a.start_us BETWEEN {low:UInt64} AND {high:UInt64}
-  GROUP BY trace_id
-)
-WHERE begun >= {from_us:UInt64} AND begun < {to_us:UInt64}
+FROM $database.archive AS a
+WHERE a.start_us >= {from_us:UInt64} AND a.start_us < {to_us:UInt64}
   AND trace_id NOT IN (
-    SELECT trace_id
-    FROM $database.traces AS t
-    WHERE t.start_us BETWEEN {low:UInt64} AND {high:UInt64}
-      AND trace_id IN (SELECT trace_id FROM $database.archive AS b WHERE b.start_us BETWEEN {low:UInt64} AND {high:UInt64}))
-ORDER BY begun DESC
+    SELECT trace_id FROM $database.traces WHERE trace_id IN (
+      SELECT trace_id FROM $database.archive AS b WHERE b.start_us >= {from_us:UInt64} AND b.start_us < {to_us:UInt64}))
+GROUP BY trace_id
+ORDER BY min(a.start_us) DESC
 LIMIT {most:UInt64}

@@ -1,1 +1,2 @@
-SELECT min(start_us), max(start_us), count() FROM $database.traces
+SELECT min(start_us), max(last_us), count(), (SELECT count() FROM $database.settled_stale)
+FROM $database.settled

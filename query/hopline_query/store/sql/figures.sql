@@ -7,7 +7,9 @@ SELECT
   sum(s.duration_sum) AS duration_sum,
   max(s.duration_max) AS duration_max,
   $hist AS hist,
-  max(toUnixTimestamp(slot)) AS last_s
+  $places AS places,
+  min(toUnixTimestamp($first)) AS first_s,
+  max(toUnixTimestamp($last)) AS last_s$more
 FROM $database.$table AS s
 WHERE slot >= toDateTime({from_s:UInt64}, 'UTC') AND slot < toDateTime({to_s:UInt64}, 'UTC') AND $where
 GROUP BY ALL

@@ -1,6 +1,7 @@
 SELECT
-  intDiv(start_us - {from_us:UInt64}, {step_us:UInt64}) AS column_,
-  toUInt16(floor(log(greatest(duration_us, 1)) / log(1.04))) AS bucket,
+  -- At most 240 columns: two small keys are grouped fastest.
+  toUInt8(intDiv(start_us - {from_us:UInt64}, {step_us:UInt64})) AS column_,
+  duration_bucket AS bucket,
   count() AS calls,
   sum(error) AS errors
 FROM $database.spans_by_service

@@ -1,0 +1,65 @@
+"""The entry calls that a question is about, with the schedules of their time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hopline_query.answers.forest import Forest, Grove
+from hopline_query.answers.selection import of_base
+from hopline_query.errors import BadRequestError
+from hopline_query.params import Params
+from hopline_query.store.port import SearchQuery, SpanReader
+from hopline_query.tree.build import build_tree
+from hopline_query.tree.node import Tree
+from hopline_query.why.entries import Entry, entries_of
+from hopline_query.why.schedule import Schedule, schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Entry calls of one selection."""
+
+    query: SearchQuery
+    grove: Grove
+    entries: list[Entry]
+    truncated: bool
+
+
+def asked(params: Params) -> SearchQuery:
+    """The entry calls of ``service`` (and ``operation``) that meet the other parameters, as a search."""
+    query = replace(params.search(), entry=True)
+    if not query.service:
+        raise BadRequestError("name the service whose entry calls are meant", field="service", column=1)
+    return query
+
+
+def selected(reader: SpanReader, forest: Forest, params: Params, *, afresh: bool = False) -> Selected:
+    """The entry calls that are asked for, from their rows."""
+    query = asked(params)
+    grove = forest.grove(reader, query, afresh=afresh)
+    return Selected(query, grove, entries_of(grove.trees, query, grove.judged), grove.truncated)
+
+
+def base(reader: SpanReader, forest: Forest, params: Params, *, afresh: bool = False) -> Selected:
+    """The entry calls of the base, by its own parameters and those that it shares with the selection."""
+    return of_base(params, lambda its: selected(reader, forest, its, afresh=afresh))
+
+
+def key_of(entry: Entry) -> tuple[str, int, bool]:
+    """What tells an entry call from every other."""
+    return entry.tree.trace_id, entry.node.index, entry.row is entry.node.inner
+
+
+def schedules(entries: Sequence[Entry]) -> list[Schedule]:
+    """The schedules of finished entry calls, with clocks that differ put right first."""
+    return [schedule(_adjusted(entry)) for entry in entries if entry.row.duration_us is not None]
+
+
+def _adjusted(entry: Entry) -> Entry:
+    if not any("outside_parent" in node.warnings for node in entry.below):
+        return entry
+    tree: Tree = build_tree((row for node in entry.tree.nodes for row in node.rows), now_us=0, adjust=True)
+    for node in tree.nodes:
+        for row in node.rows:
+            if row == entry.row:
+                return Entry(tree, node, row)
+    return entry

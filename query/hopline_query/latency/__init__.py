@@ -1,0 +1,1 @@
+"""Mergeable figures: counts, means, percentiles."""

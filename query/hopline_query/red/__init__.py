@@ -1,0 +1,1 @@
+"""Rates, errors and durations for Prometheus, counted up from what is stored."""

@@ -1,0 +1,1 @@
+"""What people ask for: the filter grammar, pasted ids, matching."""

@@ -1,0 +1,86 @@
+"""What a search asks of rows and of whole traces, over rows in memory.
+
+The SQL of the store says the same (store/conditions.py); one contract suite runs on both.
+"""
+
+from hopline.model import CALL_KINDS, Row
+from hopline_query.search.filter import terms
+from hopline_query.search.matching import Found, meets, row_meets
+from hopline_query.store.port import MATCHED, SearchQuery
+from hopline_query.topology import aggregate
+from hopline_query.tree.build import build_tree
+from hopline_query.tree.summary import TraceSummary, summarize
+
+
+def summary(rows: list[Row]) -> TraceSummary:
+    """The figures of a trace."""
+    return summarize(build_tree(rows, now_us=0))
+
+
+def matching(rows: list[Row], query: SearchQuery, known: Found) -> TraceSummary | None:
+    """The figures of a trace that meets the query, whole; its rows in the range are what conditions on rows judge."""
+    scope = query.scope
+    inside = [row for row in rows if scope.from_us <= row.start_us < scope.to_us]
+    if not inside or (query.by_row and not any(row_matches(row, query) for row in inside)):
+        return None
+    if query.uid and not any(row.uid == query.uid for row in rows):
+        return None
+    if not meets([row for row in inside if _within(row, query)], query.expression, known):
+        return None
+    found = summary(rows)
+    return found if _whole_matches(found, query) else None
+
+
+def _whole_matches(found: TraceSummary, query: SearchQuery) -> bool:
+    """All of the query's conditions on the whole trace."""
+    scope = query.scope
+    return (
+        (not scope.env or scope.env in found.envs)
+        and (scope.load_test == "true" or found.load_test == (scope.load_test == "only"))
+        and (not query.uid or query.uid in found.uids)
+        and (query.min_duration is None or found.duration_us >= query.min_duration)
+        and (query.max_duration is None or found.duration_us <= query.max_duration)
+        and (query.min_spans is None or found.spans >= query.min_spans)
+        and (not query.errors or query.by_row or found.errors > 0)
+        and (not query.unfinished or found.unfinished > 0)
+    )
+
+
+def _within(row: Row, query: SearchQuery) -> bool:
+    """True for a row that the terms of a filter are looked for in."""
+    return query.service in {"", row.service} and (not query.entry or aggregate.is_entry(row))
+
+
+def row_matches(row: Row, query: SearchQuery) -> bool:
+    """All of the query's conditions on single rows, met by this one."""
+    return (
+        all(row_meets(row, term, {}) for term in query.row_terms())
+        and all(meets([row], part, {}) for part in query.same)
+        and (not query.entry or aggregate.is_entry(row))
+        and _called(row, query)
+    )
+
+
+def _called(row: Row, query: SearchQuery) -> bool:
+    if not query.caller and not query.callee:
+        return True
+    callee = aggregate.callee_node(row)
+    callees = {callee, f"external:{callee}"} if row.kind in CALL_KINDS else {callee}
+    named = query.caller in {"", aggregate.caller_node(row)} and (not query.callee or query.callee in callees)
+    return row.kind != "local" and named
+
+
+def matched(rows: list[Row], query: SearchQuery, known: Found) -> tuple[list[str], int]:
+    """Ids of the rows that met the conditions on rows, the first ones, and how many there are."""
+    scope = query.scope
+    sought = [term for term, _ in terms(query.expression)]
+    found = {
+        row.id
+        for row in rows
+        if scope.from_us <= row.start_us < scope.to_us
+        and (
+            (query.by_row and row_matches(row, query))
+            or (_within(row, query) and any(row_meets(row, term, known) for term in sought))
+        )
+    }
+    return sorted(found)[:MATCHED], len(found)

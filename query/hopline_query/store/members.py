@@ -1,0 +1,67 @@
+"""Rows that meet a search's conditions: as subqueries of the traces that have such rows, and by their ids (Q2)."""
+
+from collections.abc import Sequence
+from string import Template
+
+from hopline_query.search.filter import Expression, Term, anchored
+from hopline_query.store.asking import Asker, statement
+from hopline_query.store.conditions import Conditions, narrow, term_list
+from hopline_query.store.port import MATCHED, SearchQuery
+from hopline_query.store.rows import hex16
+
+IN_RANGE = "start_us >= {from_us:UInt64} AND start_us < {to_us:UInt64}"
+"""Of a row, or of the first one of a trace."""
+
+
+def members(query: SearchQuery, conditions: Conditions) -> list[str]:
+    """The conditions that keep the traces with matching rows in the range."""
+    listed = narrow(query)
+    table = "$database.spans_by_service" if listed else "$database.spans"
+    row = conditions.row(query, listed=listed)
+    found = [_by_terms(query, query.expression, table, conditions)] if query.expression is not None else []
+    # Rows that meet the terms are the service's and enter it: nothing else is to be found.
+    told = query.asked() <= {"service", "entry", "expression"}
+    if row and not (told and query.expression is not None and anchored(query.expression)):
+        found.append(f"trace_id IN (SELECT trace_id FROM {table} WHERE {' AND '.join([IN_RANGE, *row])})")
+    return found
+
+
+def _by_terms(query: SearchQuery, expression: Expression, table: str, conditions: Conditions) -> str:
+    """Traces whose rows meet the filter: every term becomes a column, the expression a HAVING."""
+    terms = term_list(expression)
+    texts = [conditions.term(term) for term in terms]
+    inside = conditions.within(query, listed=narrow(query))
+    tests = [" AND ".join([*inside, text]) for text in texts]
+    columns = {term: f"max({test})" for term, test in zip(terms, tests, strict=True)}
+    having = conditions.having(expression, columns)
+    where = [IN_RANGE, *inside]
+    if anchored(expression):
+        where.append("(" + " OR ".join(f"({text})" for text in texts) + ")")
+    rows = f"SELECT trace_id FROM {table} WHERE {' AND '.join(where)}"
+    # A single term needs no grouping: every row that was found meets it.
+    grouped = "" if isinstance(expression, Term) else f" GROUP BY trace_id HAVING {having}"
+    return f"trace_id IN ({rows}{grouped})"
+
+
+def any_row() -> str:
+    """The condition that keeps the traces with any row in the range."""
+    return f"trace_id IN (SELECT trace_id FROM $database.spans WHERE {IN_RANGE})"
+
+
+def matched(asker: Asker, ids: Sequence[str], query: SearchQuery) -> dict[str, tuple[list[str], int]]:
+    """Ids of the rows that met the conditions, by trace: the first ones, and how many there are."""
+    conditions = Conditions()
+    row = conditions.row(query)
+    terms = [conditions.term(term) for term in term_list(query.expression)]
+    within = conditions.within(query)
+    matching = [" AND ".join(row)] if row else []
+    matching += [" AND ".join([*within, term]) for term in terms]
+    if not ids or not matching:
+        return {}
+    text = Template(statement("matched")).safe_substitute(
+        matched=" OR ".join(f"({part})" for part in matching), ids=conditions.ids(ids), most=str(MATCHED)
+    )
+    bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us}
+    return {
+        i: (sorted(map(hex16, found)), total) for i, found, total in asker.rows(text, conditions.parameters | bounds)
+    }

@@ -1,0 +1,85 @@
+"""Traces that still move: rows came for them since they were settled, so they are read from their rows.
+
+There are few at any time, those of the last seconds, and their rows are kept between
+questions: only those of traces that rows came for since are read again.
+"""
+
+import threading
+from collections.abc import Collection, Iterable, Mapping
+
+from hopline.model import Row
+from hopline_query.store.asking import Age, Asker, statement
+
+MOST_ROWS = 20_000
+"""Of more moving rows the traces are not listed here: the store names them itself."""
+
+NEVER_US = 2**63
+"""Later than every row."""
+
+Stamp = tuple[int, int]
+"""Rows that came since a trace was settled, and when the newest came: equal stamps mean that none came since."""
+
+
+def moving_ids() -> str:
+    """The subquery of moving traces' ids; binds ``moved_after``, :data:`NEVER_US` or the time of a first page."""
+    return f"SELECT trace_id {statement('moving_rows')}"
+
+
+class Moving:
+    """The traces of one store that no settled row tells of, or not to the end. Safe for use from many threads."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._lock = threading.Lock()
+        self._listed: tuple[Age, dict[str, Stamp] | None] | None = None
+        self._rows: dict[str, tuple[Stamp, list[Row]]] = {}
+
+    def traces(self, after_us: int = NEVER_US) -> Mapping[str, Stamp] | None:
+        """Trace id -> stamp of every trace that moves, with those that rows came for later than ``after_us``.
+
+        None where they have more than :data:`MOST_ROWS` rows, as while a store of an older schema is being settled.
+        """
+        age = self._asker.age()
+        with self._lock:
+            known = self._listed
+        if after_us == NEVER_US and known is not None and self._asker.lasts(known[0]):
+            return known[1]
+        text = (
+            f"SELECT lower(hex(trace_id)), sum(a.rows), max(a.arrived) {statement('moving_rows')}"
+            f"GROUP BY trace_id LIMIT {MOST_ROWS + 1}"
+        )
+        listed = self._asker.rows(text, {"moved_after": after_us})
+        found = None
+        if sum(int(row[1]) for row in listed) <= MOST_ROWS:
+            found = {row[0]: (int(row[1]), int(row[2])) for row in listed}
+        if after_us == NEVER_US:
+            with self._lock:
+                self._listed = (age, found)
+                for gone in self._rows.keys() - (found or {}).keys():
+                    del self._rows[gone]
+        return found
+
+    def rows(self, stamps: Mapping[str, Stamp], limit: int) -> list[Row]:
+        """All rows of these moving traces, up to ``limit`` of each."""
+        known: dict[str, list[Row]] = {}
+        with self._lock:
+            for trace_id, stamp in stamps.items():
+                if (kept := self._rows.get(trace_id)) is not None and kept[0] == stamp:
+                    known[trace_id] = kept[1]
+        lost = [trace_id for trace_id in stamps if trace_id not in known]
+        if lost:
+            read: dict[str, list[Row]] = {trace_id: [] for trace_id in lost}
+            for row in rows_of(self._asker, lost, limit):
+                read[row.trace_id].append(row)
+            with self._lock:
+                self._rows |= {trace_id: (stamps[trace_id], rows) for trace_id, rows in read.items()}
+            known |= read
+        return [row for rows in known.values() for row in rows]
+
+
+def rows_of(asker: Asker, ids: Collection[str], limit: int, most: int = NEVER_US) -> Iterable[Row]:
+    """Up to ``limit`` rows of each trace and ``most`` of all, wherever they lie in time."""
+    if not ids:
+        return []
+    text = statement("trace_rows").partition("FROM ")[0] + statement("rows_of_traces")
+    return (Row(*values) for values in asker.rows(text, {"ids": list(ids), "limit": limit, "most": most}))

@@ -1,0 +1,1 @@
+SELECT min(settled) FROM $database.settled_calls

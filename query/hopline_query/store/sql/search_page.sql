@@ -1,0 +1,1 @@
+SELECT body FROM $database.settled WHERE $page ORDER BY $order LIMIT $limit

@@ -1,0 +1,71 @@
+"""A user's traces, and days: how many began on each, how many failed, when the first and the last began (Q3)."""
+
+from string import Template
+from typing import Any
+
+from hopline_query.store.asking import Asker, statement
+from hopline_query.store.conditions import Conditions
+from hopline_query.store.days import united
+from hopline_query.store.memory import MemoryReader
+from hopline_query.store.moving import NEVER_US, Moving, moving_ids, rows_of
+from hopline_query.store.paging import Found, unite
+from hopline_query.store.port import COUNTED, SearchQuery, UserDay
+from hopline_query.store.trace_search import COVERING, OVERLAPPING, SURE, current, summaries
+from hopline_query.tree.build import LIMIT
+
+ALL_ONES = 2**128 - 1
+"""An id with its bits turned sorts the other way round."""
+
+Page = tuple[Found, list[UserDay]]
+"""A page of a user's traces and the number of them, and their days."""
+
+
+def user_page(asker: Asker, moving: Moving, query: SearchQuery) -> Page | None:
+    """The first page of all of a user's traces, the newest first, and their days; None where this must be looked for.
+
+    Not for traces that lie on both sides of the whole range, nor while a great many move.
+    """
+    stamps = moving.traces()
+    if stamps is None or query != SearchQuery(query.scope, query.uid, limit=query.limit, as_of_us=query.as_of_us):
+        return None
+    conditions = Conditions()
+    where = " AND ".join([OVERLAPPING, *conditions.whole(query), *current(stamps, conditions)])
+    text = Template(statement("user_page")).safe_substitute(where=where, covering=COVERING, limit=int(query.limit))
+    bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us, "moved_after": NEVER_US}
+    rows = asker.rows(text, conditions.parameters | bounds)
+    if any(row[5] for row in rows):
+        return None
+    keys = [(f"{ALL_ONES ^ key[1]:032x}", *key[2:]) for row in rows for key in map(_values, row[6])][: query.limit]
+    days = {int(row[0]): UserDay(*row[:5]) for row in rows}
+    settled: Found = summaries(asker, keys), min(sum(day.traces for day in days.values()), COUNTED + 1)
+    reader = MemoryReader(moving.rows(stamps, LIMIT))
+    return unite(settled, reader.search(query), query), _merged(days, reader.user_days(query.uid, query.scope))
+
+
+def _values(key: Any) -> tuple[Any, ...]:
+    """The driver gives a tuple of the engine as one, or as a mapping."""
+    return tuple(key.values()) if isinstance(key, dict) else tuple(key)
+
+
+def _merged(days: dict[int, UserDay], moving: list[UserDay]) -> list[UserDay]:
+    for day in moving:
+        known = days.get(day.day_us)
+        days[day.day_us] = day if known is None else united(known, day)
+    return [days[day_us] for day_us in sorted(days, reverse=True)]
+
+
+def user_days(asker: Asker, moving: Moving, query: SearchQuery) -> list[UserDay]:
+    """The days of the traces of ``query``, the newest first; a trace is of the day it began."""
+    stamps = moving.traces()
+    conditions = Conditions()
+    where = " AND ".join([SURE, *conditions.whole(query), *current(stamps, conditions)])
+    text = Template(statement("user_days")).safe_substitute(where=where)
+    bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us, "moved_after": NEVER_US}
+    days = {int(row[0]): UserDay(*row) for row in asker.rows(text, conditions.parameters | bounds)}
+    if stamps is None:
+        named = Template(statement("moving_of_user")).safe_substitute(moving=moving_ids())
+        found = asker.rows(named, {"uid": query.uid, "moved_after": NEVER_US})
+        rows = list(rows_of(asker, [row[0] for row in found], LIMIT))
+    else:
+        rows = moving.rows(stamps, LIMIT)
+    return _merged(days, MemoryReader(rows).user_days(query.uid, query.scope))

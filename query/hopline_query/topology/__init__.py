@@ -1,0 +1,1 @@
+"""Rows and edges to the dependency map."""

@@ -1,0 +1,1 @@
+"""Rows of one trace to a call tree: pure functions."""
