@@ -11,15 +11,23 @@ from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 
+from hopline_query.errors import QueryError
 from hopline_ui.i18n import negotiate
 
-KEPT: Final = ("from", "to", "env")
+KEPT: Final = ("from", "to", "env", "against")
 """Parameters that every link inside the pages carries on."""
 
 THEMES: Final = ("auto", "light", "dark")
 ZONES: Final = ("utc", "local")
+TOURS: Final = ("on", "off")
 PRESETS: Final = ("5m", "15m", "30m", "1h", "3h", "6h", "12h", "1d", "2d", "7d")
 """Look-back presets of the range menu."""
+
+AGAINST: Final = {"1d": 86_400_000_000, "7d": 604_800_000_000}
+"""Periods that charts can be drawn against, in microseconds back."""
+
+PROBLEM: Final = "hopline.range_problem"
+ASKED: Final = "hopline.range_asked"
 
 COOKIE_AGE: Final = 365 * 24 * 3600
 SAFE_PATH: Final = "/~:@!$'()*,;="
@@ -38,6 +46,10 @@ class Frame:
     theme: str
     zone: str
     default_from: str
+    problem: QueryError | None = None
+    """What is wrong with the range that was asked for, where the page shows its default instead."""
+    asked_range: tuple[str, str] = ("", "")
+    """That range as it was given."""
 
     @property
     def params(self) -> dict[str, str]:
@@ -72,8 +84,12 @@ class Frame:
         return not self.until and self.since.startswith("now") and self.params.get("live") != "0"
 
     def link(self, path: str, **params: object) -> str:
-        """Address of another page, carrying range and environment on."""
-        kept = [(key, value) for key in KEPT if (value := self.params.get(key))]
+        """Address of another page, carrying range, comparison and environment on.
+
+        A range that is this page's default goes along too: no page changes what is looked at.
+        """
+        shown = {"from": self.default_from, **{key: value for key, value in self.params.items() if value}}
+        kept = [(key, value) for key in KEPT if (value := shown.get(key))]
         return self._address(path, [*((k, v) for k, v in kept if k not in _names(params)), *_pairs(params)])
 
     def plain(self, path: str, **params: object) -> str:
@@ -84,6 +100,17 @@ class Frame:
         """Address of this page with some parameters changed; ``None`` and ``""`` leave one out."""
         names = _names(changes)
         return self._address(self.path, [*((k, v) for k, v in self.query if v and k not in names), *_pairs(changes)])
+
+    @property
+    def against(self) -> str:
+        """How far back the period lies that figures are drawn against; empty for none."""
+        value = self.params.get("against", "")
+        return value if value in AGAINST else ""
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """Parameters that a form to another page carries on."""
+        return [(key, value) for key in KEPT if (value := self.params.get(key))]
 
     def user(self, uid: str) -> str:
         """Address of a user's page. Browsers resolve dot segments, so such ids travel as a parameter."""
@@ -123,7 +150,21 @@ def frame_of(request: Request, default_from: str) -> Frame:
         theme=_one_of(request.cookies.get("hop_theme"), THEMES),
         zone=_one_of(request.cookies.get("hop_zone"), ZONES),
         default_from=default_from,
+        problem=request.scope.get(PROBLEM),
+        asked_range=request.scope.get(ASKED, ("", "")),
     )
+
+
+def without_range(request: Request, problem: QueryError) -> Request:
+    """The same request without its range, which was bad; the frame remembers both."""
+    pairs = request.query_params.multi_items()
+    asked = dict(pairs)
+    kept = [(key, value) for key, value in pairs if key not in {"from", "to"}]
+    scope = dict(request.scope)
+    scope["query_string"] = urlencode(kept).encode("ascii")
+    scope[PROBLEM] = problem
+    scope[ASKED] = (asked.get("from", ""), asked.get("to", ""))
+    return Request(scope)
 
 
 def _one_of(value: str | None, allowed: tuple[str, ...]) -> str:

@@ -10,9 +10,10 @@ from starlette.responses import HTMLResponse
 
 from hopline_ui import fmt
 from hopline_ui.assets import Assets
-from hopline_ui.frame import COOKIE_AGE, PRESETS, Frame
+from hopline_ui.frame import AGAINST, COOKIE_AGE, PRESETS, Frame
 from hopline_ui.i18n import catalogue
 from hopline_ui.palette import colours
+from hopline_ui.problems import told
 from hopline_ui.security import HEADERS
 from hopline_ui.settings import UiSettings
 
@@ -32,7 +33,9 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.globals.update(fmt=fmt, colours=colours, presets=PRESETS, settings=settings, data_block=data_block)
+        self._jinja.globals.update(
+            fmt=fmt, colours=colours, presets=PRESETS, against=AGAINST, settings=settings, data_block=data_block
+        )
 
     def page(
         self, request: Request, frame: Frame, template: str, values: dict[str, Any], *, status: int = 200
@@ -47,6 +50,8 @@ class Renderer:
             t=words.t,
             tn=words.tn,
             known=words.known,
+            told=lambda error: told(error, words),
+            steps=steps(values.get("window")),
             browser_words=words.for_browser(),
             asset=lambda name: frame.base + self._assets.path(name),
             **values,
@@ -59,6 +64,16 @@ class Renderer:
         if request.query_params.get("lang"):
             answer.set_cookie("hop_lang", frame.language, max_age=COOKIE_AGE, samesite="lax", path=frame.base or "/")
         return answer
+
+
+def steps(window: tuple[int, int] | None) -> dict[str, tuple[int, int]] | None:
+    """Ranges one step from the one that is shown: as long just before and after it, and twice as long around it."""
+    if window is None:
+        return None
+    start, end = window
+    length = max(end - start, 1)
+    wider = (max(start - length // 2, 0), end + length // 2)
+    return {"back": (max(start - length, 0), start), "on": (end, end + length), "out": wider}
 
 
 def data_block(name: str, value: object) -> Markup:

@@ -9,28 +9,36 @@ from starlette.responses import Response
 
 from hopline_query.errors import QueryError
 from hopline_ui.assets import Assets
-from hopline_ui.frame import frame_of
-from hopline_ui.pages import compare, home, leads, map, search, service, system, trace, user  # noqa: A004 -- the page is named so
+from hopline_ui.frame import frame_of, without_range
+from hopline_ui.pages import alerts, compare, help, home, leads, map, search, service, system, trace, user, why  # noqa: A004 -- the pages are named so
 from hopline_ui.pages.site import Site
 from hopline_ui.render import Renderer
 from hopline_ui.security import HEADERS
-from hopline_ui.service import PageService
+from hopline_ui.service import AlertSource, PageService
 from hopline_ui.settings import UiSettings
+
+BAD_REQUEST: Final = 400
 
 Page = Callable[[Site, Request], Response]
 
 PAGES: Final[tuple[tuple[str, Page], ...]] = (
     ("/", home.home),
     ("/search", search.search),
+    ("/search.csv", search.as_csv),
     ("/trace/{trace_id}", trace.trace),
     ("/trace/{trace_id}/node/{key}", trace.node),
+    ("/trace/{trace_id}/card/{key}", trace.card),
     ("/compare", compare.compare),
+    ("/why", why.why),
+    ("/alerts", alerts.alerts),
     ("/map", map.page),
     ("/map.svg", map.svg),
+    ("/map.mmd", map.mermaid),
     ("/service/{name:path}", service.service),
     ("/users", user.user),
     ("/users/{uid:path}", user.user),
     ("/system", system.system),
+    ("/help", help.help_page),
     ("/go", leads.go),
     ("/prefs", leads.prefs),
     ("/zipkin/traces/{trace_id}", leads.zipkin_trace),
@@ -41,18 +49,21 @@ PAGES: Final[tuple[tuple[str, Page], ...]] = (
 )
 
 
-def create_router(service: PageService, settings: UiSettings | None = None) -> APIRouter:
-    """Routes of all pages and their static files, over a query service.
+def create_router(
+    service: PageService, settings: UiSettings | None = None, found: AlertSource | None = None
+) -> APIRouter:
+    """Routes of all pages and their static files, over a query service and the alerts found by its rules.
 
     Pages are synchronous, so the framework runs them in its thread pool and a
     slow query holds up nobody else.
     """
     chosen = settings or UiSettings()
     assets = Assets()
-    site = Site(service, Renderer(assets, chosen), chosen)
+    site = Site(service, Renderer(assets, chosen), chosen, found)
     router = APIRouter()
     for path, page in PAGES:
         router.add_api_route(path, _endpoint(site, page), methods=["GET"], include_in_schema=False)
+    router.add_api_route("/pulse", _pulse(site), methods=["GET"], include_in_schema=False)
     router.add_api_route("/static/{version}/{name:path}", _static(assets), methods=["GET"], include_in_schema=False)
     return router
 
@@ -62,7 +73,27 @@ def _endpoint(site: Site, page: Page) -> Callable[[Request], Response]:
         try:
             return page(site, request)
         except QueryError as error:
-            return _problem(site, request, error)
+            if error.status != BAD_REQUEST or error.field not in {"from", "to"} or not _ranged(request):
+                return _problem(site, request, error)
+            # A bad range is marked in the picker, and the page stands over its default.
+            answer = endpoint(without_range(request, error))
+            answer.status_code = BAD_REQUEST
+            return answer
+
+    return endpoint
+
+
+def _ranged(request: Request) -> bool:
+    return bool(request.query_params.get("from") or request.query_params.get("to"))
+
+
+def _pulse(site: Site) -> Callable[[], Response]:
+    def endpoint() -> Response:
+        try:
+            site.service.freshness()
+        except QueryError as error:
+            return Response(status_code=error.status, headers=HEADERS)
+        return Response(status_code=204, headers={**HEADERS, "Cache-Control": "no-store"})
 
     return endpoint
 

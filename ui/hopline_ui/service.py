@@ -9,6 +9,20 @@ Answer = dict[str, Any]
 Params = Mapping[str, str]
 
 
+class AlertSource(Protocol):
+    """The alerts of a server; methods raise ``hopline_query.errors.QueryError``."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether there are rules at all."""
+
+    def open(self) -> Answer:
+        """What is wrong now, or was within a day."""
+
+    def history(self, limit: int) -> Answer:
+        """The last changes, newest first."""
+
+
 class PageService(Protocol):
     """Synchronous, safe for many threads; raises ``hopline_query.errors.QueryError``."""
 
@@ -62,6 +76,21 @@ class PageService(Protocol):
 
     def dependencies(self, params: Params = ...) -> Answer:
         """Nodes and edges of the map."""
+
+    def causes(self, params: Params = ...) -> Answer:
+        """What began the failures."""
+
+    def differs(self, params: Params) -> Answer:
+        """What sets selected calls apart."""
+
+    def critical_path(self, params: Params) -> Answer:
+        """Who decides how long calls take."""
+
+    def worse(self, params: Params) -> Answer:
+        """What changed between two times."""
+
+    def query(self, params: Params) -> Answer:
+        """A table of calls by a structural query."""
 
     def find(self, text: str) -> Answer:
         """What a pasted text means."""

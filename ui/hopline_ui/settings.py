@@ -9,8 +9,10 @@ class UiSettings:
 
     log_link: str = ""
     """Address of the log store with ``{trace_id}``, ``{span_id}``, ``{start_us}``, ``{end_us}``; empty: no link."""
+    tour: bool = False
+    """The home page offers five places to look at, until a reader puts that away."""
     tag_columns: tuple[str, ...] = ("http.response.status_code",)
-    """Tags shown with each node's name in the trace page."""
+    """Tags that a span's card in the waterfall shows first."""
     warn_error_rate: float = 0.01
     """Edges and nodes turn amber from this share of failing calls."""
     bad_error_rate: float = 0.05

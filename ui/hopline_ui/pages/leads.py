@@ -5,12 +5,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from hopline_ui.frame import COOKIE_AGE, THEMES, ZONES, Frame, frame_of
+from hopline_ui.frame import COOKIE_AGE, THEMES, TOURS, ZONES, Frame, frame_of
 from hopline_ui.i18n import LANGUAGES
+from hopline_ui.pages import bookmarks
 from hopline_ui.pages.site import Site
 from hopline_ui.security import HEADERS
 
-CHOICES: Final = {"theme": THEMES, "zone": ZONES, "lang": LANGUAGES}
+CHOICES: Final = {"theme": THEMES, "zone": ZONES, "lang": LANGUAGES, "tour": TOURS}
 
 
 def go(site: Site, request: Request) -> Response:
@@ -65,9 +66,24 @@ def zipkin_map(site: Site, request: Request) -> Response:
 
 
 def zipkin_home(site: Site, request: Request) -> Response:
-    """``/zipkin/``: Zipkin's search."""
+    """``/zipkin/``: Zipkin's search, or the trace that it shows."""
     del site
-    return _to(frame_of(request, "").plain("/search"))
+    frame = frame_of(request, "")
+    asked = dict(request.query_params)
+    if asked.get("traceId"):
+        return _to(frame.plain(f"/trace/{asked['traceId']}"))
+    return _to(frame.plain("/search", **bookmarks.from_zipkin(asked)))
+
+
+def jaeger_search(request: Request) -> Response | None:
+    """Our search for a bookmark of Jaeger's, which has the same address; None for one of ours."""
+    asked = dict(request.query_params)
+    if not bookmarks.is_jaeger(asked):
+        return None
+    frame = frame_of(request, "")
+    if asked.get("traceID"):
+        return _to(frame.plain(f"/trace/{asked['traceID']}"))
+    return _to(frame.plain("/search", **bookmarks.from_jaeger(asked)))
 
 
 def _to(address: str) -> RedirectResponse:

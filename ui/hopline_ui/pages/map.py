@@ -1,18 +1,26 @@
 """The dependency map: a drawing with figures on nodes and edges, and its table twin."""
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hopline_ui import fmt
 from hopline_ui.drawing import smooth
-from hopline_ui.map_layout import NODE_HEIGHT, NODE_WIDTH, Route, lay_out
+from hopline_ui.frame import Frame
+from hopline_ui.map_replay import during
+from hopline_ui.map_teams import teams_of
+from hopline_ui.map_view import VIEWS, chosen_view, grouped, hot, part, short_names
 from hopline_ui.pages.site import Site, range_params, ranged, window_of
+from hopline_ui.pages.sorting import ordered
+from hopline_ui.pages.success import worse_of
 from hopline_ui.security import HEADERS
 from hopline_ui.service import Answer
 from hopline_ui.settings import UiSettings
+
+if TYPE_CHECKING:
+    from hopline_ui.map_layout import Route
 
 KINDS: Final = ("db", "mq", "cache", "external", "user")
 """Kinds of nodes that can be hidden; services always stand."""
@@ -20,53 +28,166 @@ PASSED: Final = ("focus", "depth_in", "depth_out", "min_calls", "hide", "uid", "
 RING: Final = 2 * math.pi * 11
 """Length of the ring around a node's mark."""
 LABEL_HEIGHT: Final = 15
-LETTERS: Final = 17
+LETTERS: Final = 16
 """Letters of a name that fit a box; the rest is in its title."""
+FAR_LETTERS: Final = 18
+"""Letters of a name beside its box, where the drawing is too small for names inside."""
+ROWS: Final = 100
+"""Edges in the table where nobody asked for more."""
+MOST_ROWS: Final = 2_000
+COLUMNS: Final = (
+    "caller",
+    "callee",
+    "calls",
+    "calls_per_s",
+    "error_rate",
+    "avg_us",
+    "p99_us",
+    "p999_us",
+    "network_us",
+)
 
 
 def page(site: Site, request: Request) -> Response:
     """``/map``: refreshed in place; nodes never move while the graph stays the same."""
     frame = ranged(request)
-    params = {**range_params(frame), **{k: v for k in PASSED if (v := frame.params.get(k))}}
-    graph = site.service.dependencies(params)
-    crowded = len(graph["nodes"]) > site.settings.map_nodes and not params.get("focus")
+    graph, whole = _graphs(site, frame)
+    view, shown = scoped(site, graph, frame, whole)
     chosen = frame.params.get("node", "")
+    sort = frame.params.get("sort", "calls")
+    wanted = frame.params.get("q", "").strip().lower()
+    matching = [e for e in graph["edges"] if wanted in e["caller"].lower() or wanted in e["callee"].lower()]
+    edges = ordered(matching, sort, COLUMNS, name="callee" if sort.endswith("callee") else "caller")
     values = {
         "section": "map",
         "can_live": True,
         "window": window_of(graph),
         "graph": graph,
-        "drawing": None if crowded else drawing(graph, site.settings),
-        "crowded": crowded,
+        "drawing": drawing(shown, site.settings),
+        "view": view,
+        "views": [name for name in VIEWS if name != "all" or _size(graph) <= site.settings.map_nodes],
+        "drawn": len(shown["nodes"]),
+        "opened": _opened(frame),
+        "by": frame.params.get("by", ""),
         "panel": panel(graph, chosen) if chosen else None,
         "chosen": chosen,
-        "hidden_kinds": [kind for kind in params.get("hide", "").split(",") if kind],
+        "hidden_kinds": [kind for kind in frame.params.get("hide", "").split(",") if kind],
         "kinds": KINDS,
+        "edges": edges[: MOST_ROWS if frame.params.get("rows") == "all" else ROWS],
+        "edges_total": len(edges),
+        "columns": COLUMNS,
+        "sort": sort,
+        "q": frame.params.get("q", ""),
         "address": str(request.base_url).rstrip("/"),
     }
     return site.page(request, frame, "map.html", values)
 
 
+def _graphs(site: Site, frame: Frame) -> tuple[Answer, Answer]:
+    """The graph of the range, and the one whose places it is drawn in: of ``over_from`` to ``over_to`` in a replay."""
+    asked = _params(frame)
+    graph = site.service.dependencies(asked)
+    over = {name: value for name in ("from", "to") if (value := frame.params.get(f"over_{name}"))}
+    if len(over) < len(("from", "to")):
+        return graph, graph
+    whole = site.service.dependencies({**asked, **over})
+    return during(whole, graph), whole
+
+
+def _params(frame: Frame) -> dict[str, str]:
+    return {**range_params(frame), **{k: v for k in PASSED if (v := frame.params.get(k))}}
+
+
+def _size(graph: Answer) -> int:
+    """Nodes that somebody runs: the outside world is no service."""
+    return sum(node["kind"] != "user" for node in graph["nodes"])
+
+
+def _opened(frame: Frame) -> list[str]:
+    return [begin for begin in frame.params.get("open", "").split(",") if begin]
+
+
+def scoped(site: Site, graph: Answer, frame: Frame, whole: Answer) -> tuple[str, Answer]:
+    """The view by its name, and the part or the grouping of the graph that it draws; ``whole`` decides what is hot."""
+    settings = site.settings
+    focused = bool(frame.params.get("focus"))
+    view = chosen_view(frame.params.get("show", ""), _size(graph), settings.map_nodes, focused=focused)
+    if view == "hot":
+        return view, part(graph, hot(whole, settings.bad_error_rate))
+    if view != "groups":
+        return view, graph
+    return view, grouped(graph, _opened(frame), teams_of(site.service, frame.params.get("by", ""), range_params(frame)))
+
+
+def mermaid(site: Site, request: Request) -> Response:
+    """``/map.mmd``: what the map shows, as a Mermaid flowchart."""
+    frame = ranged(request)
+    graph, whole = _graphs(site, frame)
+    _, graph = scoped(site, graph, frame, whole)
+    disposition = 'attachment; filename="hopline-map.mmd"'
+    return Response(
+        flowchart(graph),
+        media_type="text/plain; charset=utf-8",
+        headers={**HEADERS, "Content-Disposition": disposition},
+    )
+
+
+def flowchart(graph: Answer) -> str:
+    """A Mermaid flowchart: quoted labels with markup as entities, rates and failing shares on the arrows."""
+    ids = {node["name"]: f"n{at}" for at, node in enumerate(graph["nodes"])}
+    lines = ["flowchart LR"]
+    lines += [f'  {ids[node["name"]]}["{_entities(node["label"] or node["name"])}"]' for node in graph["nodes"]]
+    for edge in graph["edges"]:
+        if edge["caller"] in ids and edge["callee"] in ids:
+            failed = f", {fmt.share(edge['error_rate'])}" if edge["errors"] else ""
+            arrow = f'-- "{fmt.rate(edge["calls_per_s"])}/s{failed}" -->'
+            lines.append(f"  {ids[edge['caller']]} {arrow} {ids[edge['callee']]}")
+    return "\n".join(lines) + "\n"
+
+
+def _entities(text: str) -> str:
+    """Letters, digits and plain marks as they are; everything that Mermaid or HTML may read as an entity of its own."""
+    return "".join(char if char.isalnum() or char in " .-_*/…" else f"#{ord(char)};" for char in text)
+
+
 def svg(site: Site, request: Request) -> Response:
     """``/map.svg``: the drawing alone as a file, with its colours inside."""
     frame = ranged(request)
-    params = {**range_params(frame), **{k: v for k in PASSED if (v := frame.params.get(k))}}
-    graph = site.service.dependencies(params)
+    graph, whole = _graphs(site, frame)
+    _, graph = scoped(site, graph, frame, whole)
     answer = site.page(request, frame, "map_file.svg", {"ranged": False, "drawing": drawing(graph, site.settings)})
     disposition = 'attachment; filename="hopline-map.svg"'
     return Response(answer.body, media_type="image/svg+xml", headers={**HEADERS, "Content-Disposition": disposition})
 
 
-def drawing(graph: Answer, settings: UiSettings) -> dict[str, Any]:
-    """Boxes and curves with their figures and classes, ready for the template."""
+def drawing(graph: Answer, settings: UiSettings, *, single: bool = False) -> dict[str, Any]:
+    """Boxes and curves with their figures and classes, ready for the template; ``single`` is the map of one trace."""
     figures = {node["name"]: node for node in graph["nodes"]}
     edges = {(edge["caller"], edge["callee"]): edge for edge in graph["edges"]}
+    # With networkx, which the start does not wait for.
+    from hopline_ui.map_layout import NODE_HEIGHT, NODE_WIDTH, lay_out
+
     layout = lay_out(figures, edges)
+    labels = {name: node["label"] or name for name, node in figures.items()}
+    names = {length: short_names(labels.values(), length) for length in (LETTERS, FAR_LETTERS)}
+    order = sorted(figures.values(), key=lambda node: (-(node["errors"] or 0), -(node["calls"] or 0), node["name"]))
+    weight = {node["name"]: at for at, node in enumerate(order)}
     busiest = max((edge["calls"] for edge in edges.values()), default=1)
     return {
+        "single": single,
         "width": math.ceil(layout.width),
         "height": math.ceil(layout.height),
-        "nodes": [{**_box(figures[place.name], settings), "x": place.x, "y": place.y} for place in layout.places],
+        "nodes": [
+            {
+                **_box(figures[place.name], settings),
+                "x": place.x,
+                "y": place.y,
+                "short": names[LETTERS][labels[place.name]],
+                "far": names[FAR_LETTERS][labels[place.name]],
+                "weight": weight[place.name],
+            }
+            for place in layout.places
+        ],
         "edges": _apart(
             [_curve(route, edges[route.caller, route.callee], busiest, settings) for route in layout.routes]
         ),
@@ -100,13 +221,17 @@ def _most(edges: list[Answer]) -> list[Answer]:
 
 def _box(node: Answer, settings: UiSettings) -> dict[str, Any]:
     calls = node["calls"] or 0
-    failed = (node["errors"] or 0) / calls if calls else 0.0
+    worst = worse_of(node).error_rate
+    failed = worst or 0.0
+    refused = (node.get("status_4xx") or 0) / calls if calls else 0.0
     slow = min((node["slow"] or 0) / calls, 1 - failed) if calls else 0.0
-    label = node["label"] or node["name"]
     return {
+        "members": 1,
         **node,
-        "short": label if len(label) <= LETTERS else label[: LETTERS - 1] + "…",
-        "state": severity(node["error_rate"], settings),
+        "worst": worst,
+        "state": severity(worst, settings),
+        # Said where little fails: refusals are no failures, and yet a figure to see.
+        "refused": refused if refused >= settings.warn_error_rate and failed < settings.warn_error_rate else None,
         # Three arcs of the ring, each a dash and the turn where it starts.
         "ring": [
             {
@@ -125,7 +250,7 @@ def _box(node: Answer, settings: UiSettings) -> dict[str, Any]:
     }
 
 
-def _curve(route: Route, edge: Answer, busiest: float, settings: UiSettings) -> dict[str, Any]:
+def _curve(route: "Route", edge: Answer, busiest: float, settings: UiSettings) -> dict[str, Any]:
     if route.loop:
         (x0, y0), (x1, y1) = route.points
         path, middle = f"M{x0} {y0}C{x0} {y0 - 26} {x1} {y1 - 26} {x1} {y1}", ((x0 + x1) / 2, y0 - 22)

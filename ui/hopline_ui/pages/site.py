@@ -8,17 +8,19 @@ from starlette.responses import HTMLResponse
 
 from hopline_ui.frame import Frame, frame_of
 from hopline_ui.render import Renderer
-from hopline_ui.service import Answer, PageService
+from hopline_ui.service import AlertSource, Answer, PageService
 from hopline_ui.settings import UiSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The query service, the templates and the settings behind all pages."""
+    """The query service, the alerts, the templates and the settings behind all pages."""
 
     service: PageService
     renderer: Renderer
     settings: UiSettings
+    alerts: AlertSource | None = None
+    """None: this server judges no rules."""
 
     def page(
         self, request: Request, frame: Frame, template: str, values: dict[str, Any], *, status: int = 200

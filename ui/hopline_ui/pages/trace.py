@@ -13,11 +13,13 @@ from hopline_ui.pages.site import Site
 from hopline_ui.pages.sorting import ordered
 from hopline_ui.palette import colours
 from hopline_ui.service import Answer
-from hopline_ui.waterfall import waterfall_rows
+from hopline_ui.waterfall import calls
 
 TABS: Final = ("waterfall", "calltree", "statistics", "events", "flame", "map", "json")
 FIRST_ROWS: Final = 300
-"""Rows that the server draws, so that a trace reads with scripts off and before they ran."""
+"""Calls whose columns stand in the page: drawn at once by the waterfall's script, as a table where scripts are off."""
+CARD_TAGS: Final = 6
+"""Tags on the card beside a row's pointer."""
 TABLE_ROWS: Final = 1_000
 JSON_NODES: Final = 300
 """A larger trace shows its first nodes as a flat list: the whole would not be read in a page."""
@@ -35,6 +37,8 @@ STATISTICS: Final = (
     "self_avg_us",
     "self_share",
 )
+MAP_COLUMNS: Final = ("caller", "callee", "calls", "error_rate", "avg_us", "network_us")
+"""Of the calls of one trace: rates and percentiles would say nothing."""
 GROUPINGS: Final = ("service", "name", "kind", "instance")
 
 
@@ -46,6 +50,9 @@ def trace(site: Site, request: Request) -> Response:
     view = {key: value for key in ("adjust", "root") if (value := frame.params.get(key))}
     trace_id = str(request.path_params["trace_id"])
     answer, extra = _TABS[tab](site, frame, trace_id, view)
+    if "adjust" not in view and skewed(answer):
+        view["adjust"] = "true"
+        answer, extra = _TABS[tab](site, frame, trace_id, view)
     values = {
         "section": "trace",
         "ranged": False,
@@ -60,11 +67,37 @@ def trace(site: Site, request: Request) -> Response:
     return site.page(request, frame, "trace.html", values)
 
 
+def skewed(answer: Answer) -> bool:
+    """Whether clocks of this trace differ, so that times are shown adjusted where nobody asked for raw ones."""
+    return any(warning["code"] == "outside_parent" for warning in answer["warnings"])
+
+
 def node(site: Site, request: Request) -> Response:
     """``/trace/{id}/node/{key}``: the side panel alone, for the waterfall's script."""
     frame = frame_of(request, "")
     panel = _panel(site, str(request.path_params["trace_id"]), str(request.path_params["key"]), frame.params)
     return site.page(request, frame, "_node.html", {"ranged": False, "panel": panel})
+
+
+def card(site: Site, request: Request) -> Response:
+    """``/trace/{id}/card/{key}``: the card beside a row's pointer."""
+    frame = frame_of(request, "")
+    trace_id, key = str(request.path_params["trace_id"]), str(request.path_params["key"])
+    panel = _panel(site, trace_id, key, frame.params)
+    start = site.service.trace(trace_id, {"shape": "timeline", "limit": "1"})["start_us"]
+    panel |= {
+        "offset_us": panel["node"]["start_us"] - start,
+        "key_tags": key_tags(panel["tags"], site.settings.tag_columns),
+    }
+    return site.page(request, frame, "_card.html", {"ranged": False, "panel": panel})
+
+
+def key_tags(tags: list[Answer], first: tuple[str, ...]) -> list[Answer]:
+    """The tags that say most in little room: those an operator chose, then others that are indexed."""
+    once = {tag["key"]: tag for tag in tags}
+    chosen = [once[key] for key in first if key in once]
+    others = [tag for key, tag in once.items() if key not in first and tag["indexed"]]
+    return (chosen + others)[:CARD_TAGS]
 
 
 def _panel(site: Site, trace_id: str, key: str, params: dict[str, str]) -> Answer:
@@ -93,9 +126,8 @@ def _waterfall(site: Site, frame: Frame, trace_id: str, view: dict[str, str]) ->
     if key:
         known = key in answer["columns"]["key"]
         unknown = not known
-        panel = _panel(site, trace_id, key, frame.params) if known else None
-    rows = waterfall_rows(answer)
-    return answer, {"rows": rows, "panel": panel, "unknown_span": key if unknown else "", "timeline": answer}
+        panel = _panel(site, trace_id, key, view) if known else None
+    return answer, {"rows": calls(answer), "panel": panel, "unknown_span": key if unknown else "", "timeline": answer}
 
 
 def _calltree(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
@@ -122,10 +154,13 @@ def _flame(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tu
     return answer, {"flame": icicle(answer)}
 
 
-def _map(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
+def _map(site: Site, frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
     answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
     graph = site.service.dependencies({"trace_id": answer["trace_id"]})
-    return answer, {"graph": graph, "drawing": drawing(graph, site.settings)}
+    sort = frame.params.get("sort", "calls")
+    edges = ordered(graph["edges"], sort, MAP_COLUMNS, name="callee" if sort.endswith("callee") else "caller")
+    drawn = drawing(graph, site.settings, single=True)
+    return answer, {"graph": graph, "drawing": drawn, "edges": edges, "columns": MAP_COLUMNS, "sort": sort}
 
 
 def _json(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:

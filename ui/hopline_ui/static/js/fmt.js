@@ -72,10 +72,11 @@ function parts(us, zone) {
   };
 }
 
-/** A time as `clock`, `short`, `stamp` or `day`. @param {number} us @param {string} form @param {string} zone */
+/** A time as `clock`, `short`, `minute`, `stamp` or `day`. @param {number} us @param {string} form @param {string} zone */
 export function moment(us, form, zone) {
   const { day, time, ms } = parts(us, zone);
   if (form === "short") return time;
+  if (form === "minute") return `${day.slice(5)} ${time.slice(0, 5)}`;
   if (form === "clock") return `${time}.${ms}`;
   return form === "day" ? day : `${day} ${time}`;
 }

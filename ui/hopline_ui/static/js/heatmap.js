@@ -1,64 +1,68 @@
-// Calls by time and latency; drag a rectangle to open exactly those traces.
+// Calls by time and latency: hover or arrow keys tell a cell's calls, a click or a dragged rectangle opens exactly those.
 
 import { colours, drag, fit, keepDrawn } from "./canvas.js";
-import { duration, moment } from "./fmt.js";
+import { count, duration, moment, share } from "./fmt.js";
+import { BOTTOM, cellsUnder, coarser, LEFT, moved, paramsOf, sumOf } from "./heat_model.js";
+import { t } from "./words.js";
 
-const LEFT = 64;
-const BOTTOM = 18;
-
-/** Columns and rows that a rectangle of the drawing touches. */
-export function cellsUnder(rect, width, height, columns, rows) {
-  const w = (width - LEFT) / columns;
-  const h = (height - BOTTOM) / rows;
-  const within = (value, limit) => Math.min(Math.max(Math.floor(value), 0), limit - 1);
-  return {
-    c0: within((rect.x0 - LEFT) / w, columns),
-    c1: within((rect.x1 - LEFT) / w, columns),
-    r0: within(rows - rect.y1 / h, rows),
-    r1: within(rows - rect.y0 / h, rows),
-  };
-}
-
-/** Search parameters of cells; the highest row has no upper bound. */
-export function paramsOf(data, { c0, c1, r0, r1 }) {
-  const top = r1 + 1 < data.edges_us.length - 1 ? `${data.edges_us[r1 + 1]}us` : "";
-  return {
-    from: data.times[c0],
-    to: data.times[c1] + data.step_us,
-    min_span_duration: `${data.edges_us[r0]}us`,
-    max_span_duration: top,
-  };
-}
+/** Least height of a row that can be seen and hit. */
+const ROW = 6;
 
 /** @param {HTMLCanvasElement} canvas @param {() => any} current @param {{zone: string, onBrush: (params: any) => void}} options */
 export function heatmap(canvas, current, { zone, onBrush }) {
+  const tip = document.getElementById("heat-tip");
+  let data = null;
+  let cursor = null;
+
+  function shape() {
+    return { columns: Math.max(data.times.length, 1), rows: Math.max(data.edges_us.length - 1, 1) };
+  }
+
   function draw(rect = null) {
-    const data = current();
     const { context, width, height } = fit(canvas);
-    const ink = colours(["accent", "error", "muted", "line", "text"]);
-    const rows = Math.max(data.edges_us.length - 1, 1);
-    const columns = Math.max(data.times.length, 1);
-    const w = (width - LEFT) / columns;
-    const h = (height - BOTTOM) / rows;
-    for (const [column, row, calls, errors] of data.cells) {
-      context.globalAlpha = 0.12 + 0.88 * (Math.log1p(calls) / Math.log1p(data.max || 1));
-      context.fillStyle = errors ? ink.error : ink.accent;
-      context.fillRect(LEFT + column * w, height - BOTTOM - (row + 1) * h, Math.max(w - 1, 1), Math.max(h - 1, 1));
-    }
+    data = coarser(current(), Math.floor((height - BOTTOM) / ROW));
+    const ink = colours(["accent", "error", "muted", "text", "panel"]);
+    const { columns, rows } = shape();
+    const box = { w: (width - LEFT) / columns, h: (height - BOTTOM) / rows, height, width };
+    for (const cell of data.cells) paint(context, cell, box, ink);
     context.globalAlpha = 1;
-    labels(context, data, { width, height, rows, h, ink });
-    if (!rect) return;
+    scale(context, box, ink);
+    if (rect) outline(context, rect, ink);
+    if (cursor) outline(context, areaOf(cursor, box), ink);
+  }
+
+  /** Stronger with more calls; its red part is the share that failed. */
+  function paint(context, [column, row, calls, errors], { w, h, height }, ink) {
+    const x = LEFT + column * w;
+    const y = height - BOTTOM - (row + 1) * h;
+    const [wide, high] = [Math.max(w - 1, 1), Math.max(h - 1, 1)];
+    context.globalAlpha = 0.28 + 0.72 * (Math.log1p(calls) / Math.log1p(data.max || 1));
+    context.fillStyle = ink.accent;
+    context.fillRect(x, y, wide, high);
+    if (!errors) return;
+    const part = Math.max((wide * errors) / calls, 1.5);
+    context.globalAlpha = 1;
+    context.fillStyle = ink.error;
+    context.fillRect(x + wide - part, y, part, high);
+  }
+
+  function areaOf({ column, row }, { w, h, height }) {
+    return { x0: LEFT + column * w, x1: LEFT + (column + 1) * w, y0: height - BOTTOM - (row + 1) * h, y1: height - BOTTOM - row * h };
+  }
+
+  function outline(context, rect, ink) {
     context.strokeStyle = ink.text;
+    context.lineWidth = 1.5;
     context.strokeRect(rect.x0, rect.y0, rect.x1 - rect.x0, rect.y1 - rect.y0);
   }
 
-  function labels(context, data, { width, height, rows, h, ink }) {
+  function scale(context, { width, height, h }, ink) {
     context.font = "11px system-ui, sans-serif";
     context.fillStyle = ink.muted;
     context.textBaseline = "middle";
     context.textAlign = "right";
     const every = Math.max(1, Math.ceil(22 / h));
-    for (let row = 0; row < rows; row += every) {
+    for (let row = 0; row < data.edges_us.length - 1; row += every) {
       const y = height - BOTTOM - row * h - Math.min(h / 2, 6);
       if (y > 6) context.fillText(duration(data.edges_us[row]), LEFT - 8, y);
     }
@@ -70,15 +74,69 @@ export function heatmap(canvas, current, { zone, onBrush }) {
     }
   }
 
+  /** What the cells of an area hold, in words under the drawing. */
+  function tell(area) {
+    const params = paramsOf(data, area);
+    const { calls, errors } = sumOf(data, area);
+    const high = area.r1 + 1 < data.edges_us.length - 1 ? duration(data.edges_us[area.r1 + 1]) : "∞";
+    const time = (us) => moment(us, "short", zone);
+    tip.textContent = t("heat_cell", {
+      from: time(params.from), to: time(params.to), low: duration(data.edges_us[area.r0]), high,
+      calls: count(calls), errors: count(errors), share: calls ? share(errors / calls) : share(0),
+    });
+  }
+
+  const areaAt = (rect) => {
+    const { columns, rows } = shape();
+    return cellsUnder(rect, canvas.clientWidth, canvas.clientHeight, columns, rows);
+  };
+  const point = ({ x, y }) => areaAt({ x0: x, x1: x, y0: y, y1: y });
+  const open = (area) => sumOf(data, area).calls && onBrush(paramsOf(data, area));
+
+  function hover(event) {
+    if (event.buttons) return;
+    const box = canvas.getBoundingClientRect();
+    const at = { x: event.clientX - box.left, y: event.clientY - box.top };
+    if (at.x < LEFT || at.y > box.height - BOTTOM) return leave();
+    const area = point(at);
+    cursor = { column: area.c0, row: area.r0 };
+    draw();
+    tell(area);
+  }
+
+  function leave() {
+    cursor = null;
+    tip.textContent = tip.dataset.hint;
+    draw();
+  }
+
+  function press(event) {
+    const { columns, rows } = shape();
+    const at = cursor ?? { column: columns - 1, row: 0 };
+    const area = { c0: at.column, c1: at.column, r0: at.row, r1: at.row };
+    if (event.key === "Enter" && cursor) return open(area);
+    const next = moved(at, event.key, columns, rows);
+    if (!next) return;
+    event.preventDefault();
+    cursor = next;
+    draw();
+    tell({ c0: next.column, c1: next.column, r0: next.row, r1: next.row });
+  }
+
+  canvas.addEventListener("pointermove", hover);
+  canvas.addEventListener("pointerleave", leave);
+  canvas.addEventListener("keydown", press);
+  canvas.addEventListener("blur", leave);
   drag(canvas, {
-    move: draw,
-    done(rect) {
-      const data = current();
-      onBrush(paramsOf(data, cellsUnder(rect, canvas.clientWidth, canvas.clientHeight, data.times.length, data.edges_us.length - 1)));
+    move(rect) {
+      cursor = null;
+      draw(rect);
+      tell(areaAt(rect));
     },
-    click: () => draw(),
+    done: (rect) => open(areaAt(rect)),
+    click: (at) => open(point(at)),
   });
   keepDrawn(canvas, () => draw());
   draw();
-  return { draw };
+  return { draw: () => draw() };
 }

@@ -1,140 +1,133 @@
-// The map: find, zoom, pan, drag boxes; refreshed in place while the range is live.
+// The map: find, zoom, light up neighbours, panel in place; refreshed while the range is live.
 
-import { live } from "./live.js";
-import { changed } from "./url.js";
+import { watchFirst } from "./first.js";
+import { live, takeOver } from "./live.js";
+import { moving } from "./map_moves.js";
+import { scaling } from "./map_scale.js";
+import { wireRange } from "./range.js";
+import { replay } from "./replay.js";
+import { changed, param } from "./url.js";
 
 const view = () => document.getElementById("map-view");
 const svg = () => document.getElementById("map");
 const box = document.getElementById("map-find");
-const storeKey = `hop-map:${document.documentElement.dataset.base}${new URL(location.href).searchParams.get("focus") ?? ""}`;
-const FAR = 0.6;
-/** A first view smaller than this could not be read: it scrolls instead. */
-const READABLE = 0.55;
+const storeKey = `hop-map:${document.documentElement.dataset.base}${param("focus")}${param("show") === "groups" ? `:${param("open")}` : ""}`;
 
-let scale = 0;
+const moves = moving(storeKey, svg, view, () => scales.value(), () => scales.label());
+const scales = scaling(svg, view, moves.movedBy);
 
-/** How many times smaller or larger than drawn; 0 lets it fit. */
-function setScale(value) {
-  const map = svg();
-  if (!map) return;
-  const { width, height } = map.dataset;
-  const fits = Math.min(1, (view().clientWidth - 4) / Number(width));
-  scale = value ? Math.min(Math.max(value, 0.2), 3) : fits;
-  map.setAttribute("width", String(Math.round(Number(width) * scale)));
-  map.setAttribute("height", String(Math.round(Number(height) * scale)));
-  map.classList.toggle("far", scale < FAR);
-}
+const named = (node) => `${node.dataset.name} ${node.dataset.label}`.toLowerCase();
 
 function find() {
   const map = svg();
-  if (!map || !box) return;
+  if (!map || !box) return [];
   const wanted = box.value.trim().toLowerCase();
-  const hits = new Set();
+  const hits = new Map();
   for (const node of map.querySelectorAll(".node")) {
-    const hit = node.dataset.name.toLowerCase().includes(wanted);
+    const hit = named(node).includes(wanted);
     node.classList.toggle("dim", Boolean(wanted) && !hit);
-    if (hit) hits.add(node.dataset.name);
+    if (hit) hits.set(node.dataset.name, node);
   }
   for (const edge of map.querySelectorAll(".edge")) {
     edge.classList.toggle("dim", Boolean(wanted) && !hits.has(edge.dataset.caller) && !hits.has(edge.dataset.callee));
   }
-  if (wanted && hits.size === 1) map.querySelector(".node:not(.dim)").scrollIntoView({ block: "nearest", inline: "center" });
+  if (wanted && hits.size) scales.centre([...hits.values()][0]);
+  return wanted ? [...hits.keys()] : [];
 }
 
-const moved = JSON.parse(localStorage.getItem(storeKey) ?? "{}");
+/** Enter goes to what was found: its box where it is drawn, the map around it where it is not. */
+function fly(event) {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  const hits = find();
+  const exact = [...document.querySelectorAll("#map-names option")].find((option) => option.value.toLowerCase() === box.value.trim().toLowerCase());
+  if (hits.length) svg().querySelector(`.node[data-name="${CSS.escape(hits.find((name) => name === exact?.value) ?? hits[0])}"]`).focus({ preventScroll: true });
+  else if (exact) location.assign(changed(location.href, { focus: exact.value, node: "", show: "", open: "" }));
+}
 
-function applyMoves() {
+/** Light a node with all it calls and is called by, or an edge with its ends. */
+function light(target) {
   const map = svg();
-  if (!map) return;
-  for (const node of map.querySelectorAll(".node")) {
-    const by = moved[node.dataset.name];
-    if (by) node.setAttribute("transform", `translate(${by.x} ${by.y})`);
+  const centre = target?.closest?.(".node, .edge");
+  map.classList.toggle("lit", Boolean(centre));
+  if (!centre) return;
+  const ends = centre.matches(".edge") ? new Set([centre.dataset.caller, centre.dataset.callee]) : new Set([centre.dataset.name]);
+  const near = new Set(ends);
+  for (const edge of map.querySelectorAll(".edge")) {
+    const touches = centre.matches(".edge") ? edge === centre : ends.has(edge.dataset.caller) || ends.has(edge.dataset.callee);
+    edge.classList.toggle("near", touches);
+    if (touches) near.add(edge.dataset.caller).add(edge.dataset.callee);
   }
-  for (const edge of map.querySelectorAll(".edge")) bend(edge);
-  const reset = document.getElementById("map-reset");
-  if (reset) reset.hidden = Object.keys(moved).length === 0;
+  for (const node of map.querySelectorAll(".node")) node.classList.toggle("near", near.has(node.dataset.name));
 }
 
-/** An edge of a moved box is drawn as one curve between where its ends stand now. */
-function bend(edge) {
-  const from = moved[edge.dataset.caller];
-  const to = moved[edge.dataset.callee];
-  if (!from && !to) return;
-  const line = edge.querySelector(".line");
-  edge.dataset.path ??= line.getAttribute("d");
-  const numbers = edge.dataset.path.match(/-?[\d.]+/g).map(Number);
-  const [x0, y0] = [numbers[0] + (from?.x ?? 0), numbers[1] + (from?.y ?? 0)];
-  const [x1, y1] = [numbers.at(-2) + (to?.x ?? 0), numbers.at(-1) + (to?.y ?? 0)];
-  const middle = (x0 + x1) / 2;
-  const path = `M${x0} ${y0}C${middle} ${y0} ${middle} ${y1} ${x1} ${y1}`;
-  for (const part of edge.querySelectorAll("path")) part.setAttribute("d", path);
-  const label = svg().querySelector(`[data-key="${CSS.escape(`l-${edge.dataset.caller}→${edge.dataset.callee}`)}"]`);
-  label?.setAttribute("transform", `translate(${middle - Number(label.getAttribute("x"))} ${(y0 + y1) / 2 - Number(label.getAttribute("y"))})`);
+/** Follow a link of this page without loading it anew: only its parts change, nothing moves. */
+async function go(href, push = true) {
+  const answer = await fetch(href, { headers: { accept: "text/html" } });
+  if (!answer.ok) return location.assign(href);
+  if (push) history.pushState(null, "", href);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  takeOver(page);
+  after();
+  return page;
 }
 
-function wireDrag() {
-  let held = null;
-  let pan = null;
-  document.addEventListener("pointerdown", (event) => {
-    const area = event.target.closest?.("#map-view");
-    if (!area || event.button !== 0) return;
-    const node = event.target.closest(".node");
-    const at = { x: event.clientX, y: event.clientY };
-    if (node) held = { name: node.dataset.name, at, start: moved[node.dataset.name] ?? { x: 0, y: 0 }, far: false };
-    else if (!event.target.closest(".edge")) pan = { at, left: area.scrollLeft, top: area.scrollTop };
-    if (pan) area.classList.add("panning");
-  });
-  document.addEventListener("pointermove", (event) => {
-    if (pan) {
-      view().scrollLeft = pan.left - (event.clientX - pan.at.x);
-      view().scrollTop = pan.top - (event.clientY - pan.at.y);
-    }
-    if (!held) return;
-    const by = { x: event.clientX - held.at.x, y: event.clientY - held.at.y };
-    if (!held.far && Math.hypot(by.x, by.y) < 5) return;
-    held.far = true;
-    moved[held.name] = { x: Math.round(held.start.x + by.x / scale), y: Math.round(held.start.y + by.y / scale) };
-    applyMoves();
-  });
-  document.addEventListener("pointerup", () => {
-    view()?.classList.remove("panning");
-    pan = null;
-    if (held?.far) {
-      localStorage.setItem(storeKey, JSON.stringify(moved));
-      document.addEventListener("click", (event) => event.preventDefault(), { capture: true, once: true });
-    }
-    held = null;
-  });
-  document.addEventListener("dragstart", (event) => event.target.closest?.("#map-view") && event.preventDefault());
+/** A moment of the past: the map, and what the bar says of the range. */
+async function goBack(href) {
+  const page = await go(href, false);
+  if (!page) return;
+  history.replaceState(null, "", href);
+  for (const name of [".range", "#live"]) {
+    const newer = page.querySelector(name);
+    if (newer) document.querySelector(name)?.replaceWith(document.adoptNode(newer));
+  }
+  wireRange();
 }
 
-function wireTools() {
+function stays(event) {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const href = link.getAttribute("href");
+  const target = new URL(href, location.href);
+  const same = target.pathname === location.pathname && ["show", "open", "focus", "from", "to"].every((name) => (target.searchParams.get(name) ?? "") === param(name));
+  if (!same || !link.closest(".map-body")) return;
+  event.preventDefault();
+  go(target.href);
+}
+
+function wire() {
   box?.addEventListener("input", find);
-  box?.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
-  document.getElementById("zoom-in")?.addEventListener("click", () => setScale(scale * 1.25));
-  document.getElementById("zoom-out")?.addEventListener("click", () => setScale(scale / 1.25));
-  document.getElementById("zoom-fit")?.addEventListener("click", () => setScale(0));
-  document.getElementById("map-reset")?.addEventListener("click", () => {
-    localStorage.removeItem(storeKey);
-    location.reload();
+  box?.addEventListener("keydown", fly);
+  document.getElementById("zoom-in")?.addEventListener("click", () => scales.by(1.25));
+  document.getElementById("zoom-out")?.addEventListener("click", () => scales.by(1 / 1.25));
+  document.getElementById("zoom-fit")?.addEventListener("click", () => scales.set(0));
+  document.querySelector(".map-form")?.addEventListener("change", (event) => {
+    if (event.target.name === "focus") location.assign(changed(location.href, { focus: event.target.value, node: "", show: "" }));
   });
-  view()?.addEventListener("wheel", (event) => {
+  document.addEventListener("click", stays);
+  window.addEventListener("popstate", () => go(location.href, false));
+  const area = view();
+  if (!area) return;
+  area.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return;
     event.preventDefault();
-    setScale(scale * (event.deltaY < 0 ? 1.1 : 1 / 1.1));
+    scales.by(event.deltaY < 0 ? 1.1 : 1 / 1.1);
   }, { passive: false });
-  document.querySelector(".map-form")?.addEventListener("change", (event) => {
-    if (event.target.name === "focus") location.assign(changed(location.href, { focus: event.target.value, node: "" }));
-  });
+  for (const name of ["pointerover", "focusin"]) area.addEventListener(name, (event) => light(event.target));
+  for (const name of ["pointerleave", "focusout"]) area.addEventListener(name, () => light(null));
 }
 
-setScale(0);
-if (scale < READABLE) setScale(READABLE);
-applyMoves();
-wireTools();
-wireDrag();
-live(() => {
-  setScale(scale);
-  applyMoves();
+function after() {
+  scales.redo();
+  moves.apply();
   find();
-});
+}
+
+const panel = document.querySelector(".map-panel");
+const replays = document.getElementById("replay");
+if (replays && panel?.dataset.from) replay(replays, [Number(panel.dataset.from), Number(panel.dataset.to)], goBack);
+if (svg()) scales.begin();
+moves.apply();
+wire();
+live(() => svg() && after());
+watchFirst();

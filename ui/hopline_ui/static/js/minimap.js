@@ -4,9 +4,11 @@ import { colours, drag, fit, keepDrawn } from "./canvas.js";
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {{m: any, palette: Object<string, number>, window: () => [number, number], onWindow: (window: [number, number]) => void}} options
+ * @param {import("./waterfall_scene.js").Scene} scene
+ * @param {(window: [number, number]) => void} onWindow
  */
-export function minimap(canvas, { m, palette, window, onWindow }) {
+export function minimap(canvas, scene, onWindow) {
+  const { m, palette } = scene;
   let picture = null;
   canvas.getContext("2d", { willReadFrequently: true });
   let ink = {};
@@ -35,7 +37,7 @@ export function minimap(canvas, { m, palette, window, onWindow }) {
     const context = canvas.getContext("2d");
     context.putImageData(picture, 0, 0);
     const { clientWidth: width, clientHeight: height } = canvas;
-    const [from, to] = rect ? [(rect.x0 / width) * m.whole, (rect.x1 / width) * m.whole] : window();
+    const [from, to] = rect ? [(rect.x0 / width) * m.whole, (rect.x1 / width) * m.whole] : scene.window;
     const x0 = (from / m.whole) * width;
     const x1 = (to / m.whole) * width;
     if (x0 <= 0 && x1 >= width) return;
@@ -58,6 +60,6 @@ export function minimap(canvas, { m, palette, window, onWindow }) {
   });
   canvas.addEventListener("dblclick", () => onWindow([0, m.whole]));
   keepDrawn(canvas, paint);
+  scene.on("window", () => overlay());
   paint();
-  return { refresh: () => overlay() };
 }

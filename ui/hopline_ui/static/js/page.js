@@ -1,6 +1,9 @@
 // What every page does: preferences without a reload, times in the reader's zone, menus, copy buttons.
 
+import { wireCommand } from "./command.js";
+import { copy, say } from "./copy.js";
 import { zoneName } from "./fmt.js";
+import { wireRange } from "./range.js";
 import { localTimes } from "./times.js";
 import { t } from "./words.js";
 
@@ -9,12 +12,6 @@ const YEAR = 365 * 24 * 3600;
 
 function setCookie(name, value) {
   document.cookie = `${name}=${value}; max-age=${YEAR}; path=${root.dataset.base || "/"}; samesite=lax`;
-}
-
-/** Say something to screen readers and, for a moment, beside the pointer's work. */
-export function say(text) {
-  const line = document.getElementById("say");
-  if (line) line.textContent = text;
 }
 
 function nameZone() {
@@ -51,9 +48,9 @@ function wireCopies() {
     const button = event.target.closest?.("[data-copy]");
     if (!button) return;
     event.preventDefault();
-    const text = [button.dataset.copy || new URL(button.dataset.copyLink, location.href).href];
+    const text = button.dataset.copy ? [button.dataset.copy] : [];
     if ("copyPage" in button.dataset) text.push(location.href);
-    await navigator.clipboard.writeText(text.join("\n"));
+    await copy(text.join("\n"));
     button.dataset.done = t("copied");
     say(t("copied"));
     setTimeout(() => delete button.dataset.done, 1500);
@@ -65,3 +62,5 @@ nameZone();
 wirePreferences();
 wireMenus();
 wireCopies();
+wireRange();
+wireCommand();

@@ -1,5 +1,8 @@
 // Ask again every so often: not while hidden, never twice at once, slower when it fails.
 
+/** Seconds after which an answer is no longer waited for. */
+const LIMIT = 15;
+
 /** Seconds until the next try after `failures` in a row. */
 export function delay(seconds, failures) {
   return Math.min(seconds * 2 ** Math.min(failures, 4), 120);
@@ -25,7 +28,7 @@ export function poll(task, { seconds, onFail = () => {}, onDone = () => {} }) {
   async function run() {
     if (running || stopped) return;
     running = new AbortController();
-    const limit = setTimeout(() => running?.abort(), 15000);
+    const limit = setTimeout(() => running?.abort(), LIMIT * 1000);
     try {
       await task(running.signal);
       failures = 0;
@@ -44,7 +47,11 @@ export function poll(task, { seconds, onFail = () => {}, onDone = () => {} }) {
   document.addEventListener("visibilitychange", onVisible);
   plan(seconds);
   return {
-    now: () => plan(0),
+    /** At once; the failures before no longer count. */
+    now() {
+      failures = 0;
+      plan(0);
+    },
     stop() {
       stopped = true;
       clearTimeout(timer);

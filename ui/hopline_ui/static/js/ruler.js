@@ -3,42 +3,71 @@
 import { duration } from "./fmt.js";
 import { make } from "./waterfall_rows.js";
 
-const PARTS = 4;
+/** Pixels that a time over the bars takes with the room around it. */
+const ROOM = 110;
 
 /**
  * @param {HTMLElement} element
- * @param {{window: [number, number]}} scene
+ * @param {import("./waterfall_scene.js").Scene} scene
  * @param {(window: [number, number]) => void} onWindow
  */
 export function ruler(element, scene, onWindow) {
   let from = null;
-  const at = (event) => {
+  const band = make("span", "wf-band");
+  const shareOf = (event) => {
     const box = element.getBoundingClientRect();
-    const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    return scene.window[0] + share * (scene.window[1] - scene.window[0]);
+    return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+  };
+  const time = (share) => scene.window[0] + share * (scene.window[1] - scene.window[0]);
+  const stop = () => {
+    from = null;
+    band.remove();
   };
   element.addEventListener("pointerdown", (event) => {
-    from = at(event);
+    if (event.button !== 0) return;
+    event.preventDefault();
+    from = shareOf(event);
     element.setPointerCapture(event.pointerId);
   });
+  element.addEventListener("pointermove", (event) => {
+    if (from === null) return;
+    const [low, high] = [Math.min(from, shareOf(event)), Math.max(from, shareOf(event))];
+    band.style.left = `${low * 100}%`;
+    band.style.width = `${(high - low) * 100}%`;
+    band.textContent = duration(Math.round(time(high) - time(low)));
+    element.append(band);
+  });
+  element.addEventListener("pointercancel", stop);
   element.addEventListener("pointerup", (event) => {
     if (from === null) return;
-    const [low, high] = [Math.min(from, at(event)), Math.max(from, at(event))];
-    from = null;
-    if (high - low > (scene.window[1] - scene.window[0]) / 200) onWindow([low, high]);
+    const [low, high] = [Math.min(from, shareOf(event)), Math.max(from, shareOf(event))];
+    stop();
+    if (high - low > 1 / 200) onWindow([time(low), time(high)]);
   });
-  return {
-    draw() {
-      const [low, high] = scene.window;
-      const marks = [];
-      for (let n = 0; n < PARTS; n++) {
-        const mark = make("span", "wf-time", duration(Math.round(low + ((high - low) * n) / PARTS)));
-        mark.style.left = `${(100 * n) / PARTS}%`;
-        marks.push(mark);
-      }
-      element.replaceChildren(...marks);
-    },
+  const draw = () => {
+    const [low, high] = scene.window;
+    // The window's start is always named; a round time too near to it would stand over it.
+    const times = [low, ...ticks(scene.window, Math.max(1, Math.floor((element.clientWidth || 600) / ROOM))).filter((at) => at - low > (high - low) / 8)];
+    const marks = times.map((at) => {
+      const mark = make("span", "wf-time", duration(Math.round(at)));
+      mark.style.left = `${(100 * (at - low)) / (high - low)}%`;
+      return mark;
+    });
+    element.replaceChildren(...marks);
   };
+  scene.on("window", draw);
+  new ResizeObserver(draw).observe(element);
+  draw();
+}
+
+/** About `parts` round times (1, 2 or 5 times a power of ten) within a window, its start first when that is 0. */
+export function ticks([low, high], parts) {
+  const rough = (high - low) / parts;
+  const power = 10 ** Math.floor(Math.log10(Math.max(rough, 1)));
+  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
+  const found = [];
+  for (let at = Math.ceil(low / step) * step; at < high - step / 4; at += step) found.push(at);
+  return found;
 }
 
 /** A line under the pointer with its time, over the bars of `grid`. */
@@ -61,6 +90,8 @@ export function cursor(grid, head, scene) {
     line.classList.toggle("flip", x > box.width - 80);
   });
   grid.addEventListener("pointerleave", () => (line.hidden = true));
+  // The panel opening beside it moves what is under the pointer.
+  new ResizeObserver(() => (line.hidden = true)).observe(grid);
 }
 
 /** Drag or use arrow keys to widen the name column. */

@@ -24,6 +24,16 @@ export function scale(points, width, height) {
   };
 }
 
+/** Durations of 1, 2 and 5 times a power of ten between two, thinned out to at most `most`. */
+export function rounds(low, high, most) {
+  const found = [];
+  for (let power = 10 ** Math.floor(Math.log10(Math.max(low, 1))); power <= high; power *= 10) {
+    for (const times of [1, 2, 5]) if (power * times >= low && power * times <= high) found.push(power * times);
+  }
+  const every = Math.ceil(found.length / Math.max(most, 1));
+  return found.filter((_, i) => i % every === 0);
+}
+
 function spread(low, high, least) {
   const add = Math.max((high - low) * 0.02, least);
   return [low - add, high + add];
@@ -63,10 +73,10 @@ export function scatter(canvas, points, { zone, onBrush, onOpen }) {
     context.fillStyle = ink.muted;
     context.strokeStyle = ink.line;
     context.textBaseline = "middle";
-    for (const part of [0.1, 0.5, 0.9]) {
-      const y = TOP + (height - TOP - BOTTOM) * part;
+    for (const us of rounds(scales.length(height - BOTTOM), scales.length(TOP), (height - TOP - BOTTOM) / 24)) {
+      const y = scales.y(us);
       context.textAlign = "right";
-      context.fillText(duration(Math.round(scales.length(y))), LEFT - 8, y);
+      context.fillText(duration(us), LEFT - 8, y);
       context.beginPath();
       context.moveTo(LEFT, y);
       context.lineTo(width - 8, y);

@@ -1,14 +1,20 @@
 // Search: the scatter, and forms that leave empty fields out of the address.
 
+import { suggest } from "./filter_words.js";
+import { watchFirst } from "./first.js";
+import { wireResults } from "./results.js";
 import { scatter } from "./scatter.js";
-import { below, changed } from "./url.js";
+import { below, changed, param } from "./url.js";
+
+/** What every link carries on. */
+const kept = () => Object.fromEntries(["from", "to", "env", "against"].map((name) => [name, param(name)]));
 
 const canvas = document.getElementById("scatter");
 if (canvas) {
   scatter(canvas, JSON.parse(document.getElementById("points").textContent), {
     zone: document.documentElement.dataset.zone,
     onBrush: (params) => location.assign(changed(location.href, { ...params, cursor: "" })),
-    onOpen: (id) => location.assign(below(`/trace/${id}`)),
+    onOpen: (id) => location.assign(changed(new URL(below(`/trace/${id}`), location.href).href, kept())),
   });
 }
 
@@ -23,3 +29,7 @@ document.getElementById("search-form").addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const field of document.getElementById("search-form").elements) field.disabled = false;
 });
+
+wireResults();
+watchFirst();
+suggest(document.getElementById("filter"), document.getElementById("filter-words"));

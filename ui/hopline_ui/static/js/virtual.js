@@ -1,6 +1,6 @@
 // A list of which only the rows in sight exist. All rows have one height.
 
-const BEYOND = 4;
+const BEYOND = 3;
 
 /** First and last+1 row to draw for a scroll position. */
 export function range(top, height, rowHeight, count) {

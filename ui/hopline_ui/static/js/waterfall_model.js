@@ -1,6 +1,6 @@
 // What a waterfall shows, as pure functions over the columns of a timeline.
 
-export const FLAG = { error: 1, placeholder: 2, unfinished: 4, below: 16, critical: 32, warnings: 64, oneWay: 128, moved: 256, unreceived: 512 };
+export const FLAG = { error: 1, placeholder: 2, unfinished: 4, below: 16, critical: 32, warnings: 64, oneWay: 128, moved: 256, unreceived: 512, timeless: 1024 };
 
 /** Equal leaf siblings in a row from this many on are folded into one. */
 export const FOLD = 5;
@@ -20,7 +20,7 @@ export function model(timeline) {
     while (open.length && columns.depth[open[open.length - 1]] >= columns.depth[i]) end[open.pop()] = i;
     open.push(i);
   }
-  return { n, columns, end, services: timeline.service_table, names: timeline.name_table, kinds: timeline.kinds, whole: Math.max(timeline.duration_us ?? 0, 1) };
+  return { n, columns, end, services: timeline.service_table, names: timeline.name_table, kinds: timeline.kinds, whole: Math.max(timeline.extent_us ?? 0, 1) };
 }
 
 /** Whether a node has others below it that are part of these columns. */
@@ -100,41 +100,6 @@ export function foldFigures(m, from, to) {
   return figures;
 }
 
-/** The terms of a search box: words and "phrases" of which one must be met; -terms must not. */
-export function terms(text) {
-  const found = [];
-  for (const [, minus, quoted, word] of text.matchAll(/(-?)(?:"([^"]*)"|(\S+))/g)) {
-    const value = (quoted ?? word).toLowerCase();
-    if (value) found.push({ value, without: minus === "-" });
-  }
-  return found;
-}
-
-const FIELDS = ["service", "name", "kind", "span", "peer"];
-
-/** Nodes that a search box means, as a mark per node; null for an empty box. */
-export function find(m, text) {
-  const all = terms(text);
-  if (!all.length) return null;
-  const some = all.filter((term) => !term.without);
-  const none = all.filter((term) => term.without);
-  const marks = new Uint8Array(m.n);
-  for (let i = 0; i < m.n; i++) {
-    const hit = (term) => meets(m, i, term.value);
-    marks[i] = (some.length === 0 || some.some(hit)) && !none.some(hit) ? 1 : 0;
-  }
-  return marks;
-}
-
-function meets(m, i, value) {
-  const facts = [m.services[m.columns.service[i]], m.names[m.columns.name[i]], m.kinds[m.columns.kind[i]], m.columns.span_id[i], m.columns.peer[i]];
-  const at = value.indexOf("=");
-  const field = at > 0 ? FIELDS.indexOf(value.slice(0, at)) : -1;
-  if (field >= 0) return facts[field].toLowerCase() === value.slice(at + 1);
-  if (value === "error") return Boolean(m.columns.flags[i] & FLAG.error);
-  return facts.some((fact) => fact.toLowerCase().includes(value));
-}
-
 /** Nodes of the given services, as marks; null when none is chosen. */
 export function ofServices(m, chosen) {
   if (!chosen.size) return null;
@@ -165,9 +130,43 @@ export function next(n, marked, from, step) {
   return -1;
 }
 
-/** Take the collapsed ancestors of `i` out of `collapsed`, so that it can be seen. */
-export function reveal(m, collapsed, i) {
-  for (let at = m.columns.parent[i]; at >= 0; at = m.columns.parent[at]) collapsed.delete(at);
+/** A copy of `set` in which each of `turned` is the other way round. */
+export function flipped(set, turned) {
+  const found = new Set(set);
+  for (const value of turned) if (!found.delete(value)) found.add(value);
+  return found;
+}
+
+/** Stretches `[from, to]` of a path of `[node, from, to]` by node. */
+export function stretchesByNode(path) {
+  const byNode = new Map();
+  for (const [i, from, to] of path) {
+    if (!byNode.has(i)) byNode.set(i, []);
+    byNode.get(i).push([from, to]);
+  }
+  return byNode;
+}
+
+/** Stretches in order of time, those with less than `gap` between them as one: thousands become what can be seen. */
+export function merged(stretches, gap) {
+  const found = [];
+  for (const [from, to] of [...stretches].sort((a, b) => a[0] - b[0])) {
+    const last = found.at(-1);
+    if (last && from - last[1] <= gap) last[1] = Math.max(last[1], to);
+    else found.push([from, to]);
+  }
+  return found;
+}
+
+/** Pixels by which a row at `depth` is indented: ever less, so that 300 levels stay in the column. */
+export function indent(depth) {
+  return depth <= 8 ? depth * 12 : Math.round(96 + 84 * (1 - Math.exp(-(depth - 8) / 24)));
+}
+
+/** A path past eight levels is shown by its last three numbers. */
+export function shortPath(path) {
+  const parts = path.split(".");
+  return parts.length > 9 ? `…${parts.slice(-3).join(".")}` : path;
 }
 
 /** A window zoomed by `factor` around `centre`, within 0..whole and not narrower than 10 us. */

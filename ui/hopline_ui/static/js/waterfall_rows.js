@@ -1,7 +1,7 @@
 // One row of the waterfall as elements. Every row is one height, so that only those in sight exist.
 
 import { duration } from "./fmt.js";
-import { FLAG, foldFigures, hasChildren } from "./waterfall_model.js";
+import { FLAG, foldFigures, hasChildren, indent, merged, shortPath } from "./waterfall_model.js";
 import { t } from "./words.js";
 
 /** Width of a toggle and the gap beside it, which a row without one leaves free. */
@@ -37,9 +37,7 @@ function icon(name, label, tone) {
   return svg;
 }
 
-/** Shared by all rows of one drawing. @typedef {{m: any, palette: Object<string, number>, window: [number, number], collapsed: Set<number>, unfolded: Set<number>, marks: Uint8Array|null, critical: Map<number, number[][]>|null, selected: number}} Scene */
-
-/** The element of one entry of `visible()`. @param {Scene} scene */
+/** The element of one entry of `visible()`. @param {import("./waterfall_scene.js").Scene} scene */
 export function rowOf(scene, row, position) {
   if (typeof row === "number") return nodeRow(scene, row, position);
   return row.fold ? foldRow(scene, row, position) : hiddenRow(row, position);
@@ -53,7 +51,7 @@ function shell(position, depth) {
   row.tabIndex = -1;
   const name = make("div", "wf-name");
   name.setAttribute("role", "gridcell");
-  name.style.paddingLeft = `${8 + Math.min(depth, 20) * 12}px`;
+  name.style.paddingLeft = `${8 + indent(depth)}px`;
   const line = make("div", "wf-line");
   line.setAttribute("role", "gridcell");
   row.append(name, line);
@@ -80,23 +78,30 @@ function nodeRow(scene, i, position) {
   row.classList.toggle("unfinished", Boolean(flags & FLAG.unfinished));
   row.classList.toggle("match", Boolean(scene.marks?.[i]));
   row.classList.toggle("selected", scene.selected === i);
+  row.classList.toggle("dim", scene.critical && !scene.stretches.has(i));
   row.dataset.at = String(i);
   if (hasChildren(m, i)) {
     const expanded = !scene.collapsed.has(i);
     row.setAttribute("aria-expanded", String(expanded));
     name.append(toggle(expanded));
-  } else name.style.paddingLeft = `${8 + TOGGLE + Math.min(columns.depth[i], 20) * 12}px`;
-  name.append(make("span", "wf-path", columns.span_id[i]), what(m, i, service));
+  } else name.style.paddingLeft = `${8 + TOGGLE + indent(columns.depth[i])}px`;
+  name.append(pathOf(columns.span_id[i]), what(m, i, service));
   marksOf(name, flags, columns.attempt[i]);
   bars(scene, line, i);
   return row;
+}
+
+function pathOf(path) {
+  const element = make("span", "wf-path", shortPath(path));
+  element.title = path;
+  return element;
 }
 
 function what(m, i, service) {
   const { columns } = m;
   const element = make("span", "wf-what");
   const operation = m.names[columns.name[i]];
-  element.append(make("span", "wf-service", service || columns.peer[i] || t("missing")), make("span", "wf-op", operation));
+  element.append(make("bdi", "wf-service", service || columns.peer[i] || t("missing")), make("bdi", "wf-op", operation));
   element.title = `${service} ${operation}`;
   return element;
 }
@@ -129,16 +134,28 @@ function bars(scene, line, i) {
     place(inner, window, columns.inner_start[i], columns.inner_duration[i]);
     line.append(inner);
   }
-  for (const [from, to] of scene.critical?.get(i) ?? []) {
-    const mark = make("div", "wf-critical");
-    place(mark, window, from, to - from);
-    line.append(mark);
-  }
+  if (scene.critical && scene.stretches.has(i)) line.append(band(scene.stretches.get(i), window));
+  if (columns.flags[i] & FLAG.timeless) label(line, window, start, start, t("time_unknown"));
   if (columns.flags[i] & FLAG.placeholder) return;
   // Beside both bars: with skewed clocks the callee's can lie outside its caller's.
   const first = two ? Math.min(start, columns.inner_start[i]) : start;
   const last = two ? Math.max(start + length, columns.inner_start[i] + columns.inner_duration[i]) : start + length;
   label(line, window, first, last, duration(length));
+}
+
+/** The critical path along one row: one element, whatever the number of its stretches. */
+function band(stretches, [from, to]) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "wf-critical");
+  svg.setAttribute("viewBox", "0 0 2000 1");
+  svg.setAttribute("preserveAspectRatio", "none");
+  const x = (us) => Math.min(Math.max(((us - from) / (to - from)) * 2000, -1), 2001);
+  const shown = merged(stretches, (to - from) / 2000);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", shown.map(([low, high]) => `M${x(low).toFixed(1)} 0H${Math.max(x(high), x(low) + 2).toFixed(1)}V1H${x(low).toFixed(1)}Z`).join(""));
+  svg.dataset.stretches = String(shown.length);
+  svg.append(path);
+  return svg;
 }
 
 /** The figure stands right of its bar, or left of it where no room is left. */

@@ -1,0 +1,5 @@
+// Alerts: refreshed while the page is open.
+
+import { live } from "./live.js";
+
+live();

@@ -1,0 +1,87 @@
+// Find: the server looks through names, tags and annotations of the whole trace; hits are counted and walked.
+
+import { below, changed, param, remember } from "./url.js";
+import { FLAG, next } from "./waterfall_model.js";
+import { t } from "./words.js";
+
+/** Milliseconds of silence in the box before the server is asked. */
+const PAUSE = 120;
+
+/** @param {import("./waterfall_scene.js").Scene} scene */
+export function find(scene, rows, traceId) {
+  const box = document.getElementById("find");
+  const line = document.getElementById("found");
+  let timer = 0;
+  let running = null;
+  let reveal = null;
+
+  const marked = () => scene.marks?.reduce((sum, mark) => sum + mark, 0) ?? 0;
+
+  async function ask(text) {
+    const path = below(`/api/v1/traces/${traceId}/found`);
+    const params = { words: text, adjust: scene.adjusted, root: param("root") };
+    const answer = await fetch(changed(new URL(path, location.href).href, params), { signal: running.signal });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  }
+
+  async function search(text) {
+    running?.abort();
+    running = new AbortController();
+    remember({ q: text });
+    if (!text.trim()) return show(null, "");
+    line.textContent = t("loading");
+    try {
+      const { found } = await ask(text);
+      const marks = new Uint8Array(scene.m.n);
+      for (const i of found) if (i < marks.length) marks[i] = 1;
+      show(marks, found.length ? t("all_rows", { n: found.length }) : t("nothing_found"));
+    } catch (error) {
+      if (error.name !== "AbortError") show(null, t("failed"));
+    }
+  }
+
+  function show(marks, text) {
+    scene.marks = marks;
+    line.textContent = text;
+    scene.layout();
+  }
+
+  /** To the next of those that the filters leave; without one nothing moves. */
+  function step(wanted, direction) {
+    const kept = scene.kept();
+    const i = next(scene.m.n, (at) => wanted(at) && (!kept || kept[at]), scene.nodeAt(rows.active()), direction);
+    if (i >= 0) rows.focusRow(reveal(i));
+    return i;
+  }
+
+  function nextMatch(direction) {
+    if (!scene.marks) return;
+    const i = step((at) => scene.marks[at] === 1, direction);
+    if (i < 0) return;
+    const before = scene.marks.slice(0, i + 1).reduce((sum, mark) => sum + mark, 0);
+    line.textContent = t("found", { at: before, n: marked() });
+  }
+
+  box.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(search, PAUSE, box.value);
+  });
+  document.getElementById("find-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    nextMatch(1);
+  });
+  document.getElementById("find-on").addEventListener("click", () => nextMatch(1));
+  document.getElementById("find-back").addEventListener("click", () => nextMatch(-1));
+  return {
+    find: () => box.focus(),
+    match: nextMatch,
+    error: (direction) => step((at) => Boolean(scene.m.columns.flags[at] & FLAG.error), direction),
+    /** First drawing, with what the address asks for. */
+    begin() {
+      reveal = this.reveal;
+      scene.layout();
+      if (param("q")) search(param("q"));
+    },
+  };
+}
