@@ -17,3 +17,9 @@ class BasePathMiddleware:
             whole = path if path == self._base or path.startswith(f"{self._base}/") else self._base + path
             scope = {**scope, "root_path": self._base, "path": whole}
         await self._app(scope, receive, send)
+
+
+def below(scope: Scope) -> str:
+    """The path of a request below the base path."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

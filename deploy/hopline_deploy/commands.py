@@ -1,17 +1,38 @@
 """The verbs of ``hopline``: those that run servers stand here, the others join at the end."""
 
+import contextlib
 import faulthandler
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hopline_deploy import commands_dead, commands_import, commands_read, commands_retention, commands_store
+from hopline_deploy import (
+    commands_alerts,
+    commands_backup,
+    commands_bench,
+    commands_canary,
+    commands_capacity,
+    commands_dead,
+    commands_erase,
+    commands_import,
+    commands_ledger,
+    commands_live,
+    commands_mcp,
+    commands_read,
+    commands_retention,
+    commands_search,
+    commands_store,
+    commands_why,
+    log_lines,
+)
 from hopline_deploy.access import TokenError
 from hopline_deploy.broker import BrokerError
 from hopline_deploy.demo import launcher
+from hopline_deploy.doctor.files import open_secrets
 from hopline_deploy.options import (
     ClickHouse,
     Data,
@@ -27,9 +48,19 @@ from hopline_deploy.options import (
 )
 from hopline_deploy.server import Address, PortTakenError, choose, grpc_address, listen, serve, url
 from hopline_deploy.settings import Loaded, Role, Settings
+from hopline_deploy.verbs import Verbs, begin
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+log = logging.getLogger(__name__)
+
+PRIVATE_FOLDERS: Final = ("clickhouse", "journal")
+"""What `hopline_deploy.compose` puts into the data folder; its import would slow down every verb."""
 
 app: Final = typer.Typer(
-    help="Distributed tracing for Python services.",
+    cls=Verbs,
+    callback=begin,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -127,12 +158,12 @@ def run(context: typer.Context) -> None:
 
 def _address(loaded: Loaded, name: str) -> Address:
     """Where setting `name` wishes to listen."""
-    return Address(loaded.settings.listen_host, getattr(loaded.settings, name), loaded.given_by_flag(name))
+    return Address(loaded.settings.listen_host, getattr(loaded.settings, name), loaded.given(name))
 
 
 def _with_grpc(loaded: Loaded) -> tuple[Settings, str]:
     """The settings with the port that OTLP over gRPC gets, and what the address line says of it."""
-    from hopline_collector import receivers_grpc
+    from hopline_collector.door import otlp_grpc as receivers_grpc
 
     if not receivers_grpc.available():
         fail(receivers_grpc.MISSING)
@@ -141,15 +172,25 @@ def _with_grpc(loaded: Loaded) -> tuple[Settings, str]:
     return settings, f", OTLP over gRPC {grpc_address(settings.listen_host, port)}{f' ({remark})' if remark else ''}"
 
 
-def _serve(role: Role, loaded: Loaded) -> None:
-    from hopline_collector.store.errors import StoreError, StoreHeldError
-    from hopline_deploy.compose import compose
+def _keep_private(data: Path) -> None:
+    """Spans, journal and temporary files are for our own user alone, those of an earlier version too."""
+    os.umask(0o077)
+    for folder in (data / name for name in PRIVATE_FOLDERS):
+        if folder.is_dir():
+            # Another user's folder stays as it is: opening it says what is wrong with it.
+            with contextlib.suppress(OSError):
+                folder.chmod(0o700)
 
+
+def _serve(role: Role, loaded: Loaded) -> None:
     settings = loaded.settings
+    _keep_private(Path(settings.data))
     # A crash of the engine leaves the stacks of all threads in the log.
     faulthandler.enable()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.set_up(settings.log_level, settings.log_format)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    for finding in open_secrets(settings):
+        log.warning("%s: %s", finding.says, finding.advice)
     sockets, lines = [], []
     over_grpc = ""
     try:
@@ -163,20 +204,45 @@ def _serve(role: Role, loaded: Loaded) -> None:
             lines.append(f"{url(socket, tls=bool(settings.tls_cert))}{f' ({remark})' if remark else ''}")
     except PortTakenError as error:
         fail(error)
-    try:
-        application = compose(role, settings)
-    except (StoreHeldError, TokenError) as error:
-        fail(error)
-    except StoreError as error:
-        fail(error, 1)
+    application = _composed(role, settings, sockets[0].getsockname()[1])
     typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]) + over_grpc)
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
     # Half for running requests: the blocks and queries that end after them need their share of the time.
     serve(application, sockets, shutdown_s=settings.shutdown_s / 2, tls=tls)
 
 
+def _composed(role: Role, settings: Settings, port: int) -> "ASGIApp":
+    from hopline_collector.store.errors import StoreError, StoreHeldError
+    from hopline_deploy.head_start import HeadStart
+    from hopline_deploy.opening import open_store
+
+    ahead = None if settings.clickhouse or role == "query" else HeadStart(open_store(settings))
+    try:
+        from hopline_deploy.compose import compose
+
+        return compose(role, settings, port)
+    except (StoreHeldError, TokenError) as error:
+        fail(error)
+    except StoreError as error:
+        fail(error, 1)
+    finally:
+        if ahead is not None:
+            ahead.end()
+
+
 commands_store.add_to(app)
 commands_read.add_to(app)
+commands_search.add_to(app)
+commands_live.add_to(app)
+commands_erase.add_to(app)
+commands_mcp.add_to(app)
+commands_capacity.add_to(app)
+commands_backup.add_to(app)
+commands_bench.add_to(app)
+commands_canary.add_to(app)
+commands_why.add_to(app)
 commands_import.add_to(app)
 commands_retention.add_to(app, commands_store.retention_app)
 app.add_typer(commands_dead.app, name="dead")
+app.add_typer(commands_ledger.app, name="ledger")
+app.add_typer(commands_alerts.app, name="alerts")

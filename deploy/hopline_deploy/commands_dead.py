@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from hopline_deploy.commands_read import SERVER_DEFAULT, Json, Server, Token, console, fail_remote
 from hopline_deploy.remote import Remote, RemoteError
@@ -86,5 +87,6 @@ def _table(answer: Mapping[str, Any]) -> Table:
     for letter in answer["letters"]:
         place = f"{letter['source']} {letter['topic']}/{letter['partition']}@{letter['offset']}"
         arrived = clock(letter["arrived_us"])
-        table.add_row(letter["id"], arrived, letter["reason"], place, str(letter["bytes"]), letter["detail"])
+        cells = (letter["id"], arrived, letter["reason"], place, str(letter["bytes"]), letter["detail"])
+        table.add_row(*map(Text, cells))
     return table

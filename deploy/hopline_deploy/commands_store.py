@@ -11,15 +11,16 @@ import typer
 
 from hopline_deploy import access
 from hopline_deploy import settings as table
-from hopline_deploy.commands_read import SERVER_DEFAULT, Server
+from hopline_deploy.commands_read import SERVER_DEFAULT, Server, Token
+from hopline_deploy.commands_retention import expired_line
 from hopline_deploy.options import ClickHouse, Data, Database, File, Json, Kafka, effective, fail
 from hopline_deploy.settings import Loaded
 
 if TYPE_CHECKING:
     # The store's parts take half a second to import, and `hopline --help` needs none of them.
+    from hopline_collector.chores.retention import RetentionSettings
     from hopline_collector.store.clickhouse import ClickHouse as Store
-    from hopline_collector.store.retention import RetentionSettings
-    from hopline_deploy.doctor import Finding
+    from hopline_deploy.doctor.finding import Finding
 
 _SECRET_OPTION: Final = re.compile(r"(\w*(?:password|secret|token)\w*)=[^,]*")
 
@@ -40,7 +41,7 @@ def migrate(
 ) -> None:
     """Create the tables or bring them up to date; safe to repeat."""
     from hopline_collector.store.migrate import statements
-    from hopline_deploy.compose import open_store
+    from hopline_deploy.opening import open_store
 
     loaded = effective({"data": data, "clickhouse": clickhouse, "database": database}, config)
     store = open_store(loaded.settings)
@@ -51,11 +52,13 @@ def migrate(
 
 
 def _migrate(store: "Store", *, as_json: bool) -> None:
+    from hopline_collector.store import checks
     from hopline_collector.store.errors import StoreError
     from hopline_collector.store.migrate import current_version
     from hopline_collector.store.migrate import migrate as apply
 
     try:
+        checks.check(store)
         applied = [m.name for m in apply(store)]
         version = current_version(store)
     except StoreError as error:
@@ -78,18 +81,22 @@ def retention_plan(
     json: Json = False,
 ) -> None:
     """Show what the retention would drop today, before it does. An embedded store must be at rest."""
-    from hopline_deploy.compose import open_store, retention
+    from hopline_deploy.compose import retention
+    from hopline_deploy.opening import open_store
 
     loaded = effective({"data": data, "clickhouse": clickhouse, "database": database}, config)
     _show_expired(open_store(loaded.settings), retention(loaded.settings), as_json=json)
 
 
 def _show_expired(store: "Store", kept: "RetentionSettings", *, as_json: bool) -> None:
+    from hopline_collector.chores import disk_share
+    from hopline_collector.chores.retention import plan
     from hopline_collector.store.errors import StoreError
-    from hopline_collector.store.retention import plan
 
     try:
-        expired = [asdict(part) for part in plan(store, kept, datetime.now(UTC).date())]
+        today = datetime.now(UTC).date()
+        aged = plan(store, kept, today)
+        expired = [asdict(part) for part in (*aged, *disk_share.plan(store, kept.disk_share, today, aged))]
     except StoreError as error:
         fail(error, 1)
     finally:
@@ -98,7 +105,7 @@ def _show_expired(store: "Store", kept: "RetentionSettings", *, as_json: bool) -
         typer.echo(to_json(expired))
         return
     for part in expired:
-        typer.echo(f"{part['table']:<20}{part['partition']:<10}{part['rows']:>14,} rows{part['bytes']:>16,} bytes")
+        typer.echo(expired_line(part))
     typer.echo(f"{len(expired)} partitions would be dropped")
 
 
@@ -109,14 +116,15 @@ def doctor(
     kafka: Kafka = None,
     database: Database = None,
     server: Server = SERVER_DEFAULT,
+    token: Token = "",
     config: File = None,
     json: Json = False,
 ) -> None:
-    """Look at ports, store, broker, server and clock; one line of advice each. Ends with 1 when something is wrong."""
-    from hopline_deploy.doctor import examine
+    """Look at ports, files, disk, store, broker, server and clock; create nothing. Ends with 1 when one is wrong."""
+    from hopline_deploy.doctor.examine import examine
 
     loaded = effective({"data": data, "clickhouse": clickhouse, "kafka": kafka, "database": database}, config)
-    _report(list(examine(loaded.settings, server)), as_json=json)
+    _report(list(examine(loaded.settings, server, token)), as_json=json)
 
 
 def _report(findings: "Sequence[Finding]", *, as_json: bool) -> None:
@@ -124,19 +132,26 @@ def _report(findings: "Sequence[Finding]", *, as_json: bool) -> None:
         typer.echo(to_json([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
-            advice = f"\n{'':<14}{finding.advice}" if finding.advice else ""
-            typer.echo(f"{'ok' if finding.ok else 'WRONG':<6}{finding.part:<8}{finding.says}{advice}")
+            advice = f"\n{'':<18}{finding.advice}" if finding.advice else ""
+            typer.echo(f"{'ok' if finding.ok else 'WRONG':<6}{finding.part:<12}{finding.says}{advice}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
-def token(
+def make_token(
     scope: Annotated[str, typer.Option(help="write (send spans), read (pages and API) or admin (both).")] = "read",
+    *,
+    name: Annotated[str, typer.Option(help="Whose it is.")] = "",
+    until: Annotated[str, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z [never].")] = "",
+    services: Annotated[str, typer.Option(help="Of scope write: beginnings of service names, a,b [any].")] = "",
 ) -> None:
     """Make an access token: the token on stdout, its line for the token file on stderr."""
     if scope not in access.SCOPES:
         fail(f"scope is {scope!r}: use {', '.join(access.SCOPES)}")
-    made, line = access.create(scope)
+    try:
+        made, line = access.create(scope, name, until, services)
+    except access.TokenError as error:
+        fail(error)
     typer.echo(made)
     typer.echo(f"for the file of setting tokens: {line}", err=True)
 
@@ -165,17 +180,24 @@ def _plain(value: object) -> str:
 
 def _hidden(name: str, value: object) -> object:
     """Without the passwords that the store's address and Kafka's options may hold."""
+    if name == "canary_token" and value:
+        return "***"
     if name == "kafka_options":
         return _SECRET_OPTION.sub(r"\1=***", str(value))
     if name != "clickhouse" or "@" not in str(value):
         return value
-    scheme, _, rest = str(value).partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}"
+    return ",".join(map(_without_password, str(value).split(",")))
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command."""
-    for command in (migrate, doctor, token):
+    for command in (migrate, doctor):
         app.command()(command)
+    app.command("token")(make_token)
     app.command("config")(show_config)
     app.add_typer(retention_app, name="retention")

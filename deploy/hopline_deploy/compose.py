@@ -12,41 +12,39 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from hopline import __version__
-from hopline_collector.consumer import HandOverSettings
+from hopline_collector import health
+from hopline_collector.audit import AUDIT_FILE, Audit
+from hopline_collector.chores.retention import RetentionSettings
+from hopline_collector.chores.thinning import ThinningSettings
+from hopline_collector.door.otlp_grpc import GrpcSettings
+from hopline_collector.door.problems import add_handlers
+from hopline_collector.door.refusals import Refusals
+from hopline_collector.handover.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
-from hopline_collector.receivers_grpc import GrpcSettings
-from hopline_collector.rules import ALL
+from hopline_collector.process_metrics import process_registry
+from hopline_collector.rules.rules import ALL
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
-from hopline_collector.store.retention import RetentionSettings
-from hopline_collector.store.thinning import ThinningSettings
 from hopline_deploy import access
-from hopline_deploy.access import AccessMiddleware
+from hopline_deploy.access import AccessMiddleware, is_loopback
 from hopline_deploy.base_path import BasePathMiddleware
+from hopline_deploy.behind_proxy import ProxyMiddleware
+from hopline_deploy.canary.own import doors, own_tokens
+from hopline_deploy.canary.rounds import Canary, Doors
+from hopline_deploy.manners import MannersMiddleware
+from hopline_deploy.opening import open_store
+from hopline_deploy.origins import HostMiddleware, OriginMiddleware
 from hopline_deploy.server import grpc_address
 from hopline_deploy.settings import Role, Settings
 
-_ENGINE_FOLDER: Final = "clickhouse"
 _JOURNAL_FOLDER: Final = "journal"
-
-
-def open_store(settings: Settings) -> ClickHouse:
-    """The store of the settings; it connects on first use."""
-    path = "" if settings.clickhouse else str(Path(settings.data).absolute() / _ENGINE_FOLDER)
-    return ClickHouse(
-        StoreSettings(
-            path=path,
-            url=settings.clickhouse,
-            database=settings.database,
-            cluster=settings.cluster,
-            fsync=settings.fsync,
-        )
-    )
+_QUICK: Final = ("/health", "/metrics", "/static/")
+"""Paths that ask the store nothing, or have a thread of their own for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +57,76 @@ class Parts:
     """Each is told how many seconds it may take."""
     end_s: float = 4.0
     """How long all of them may take together."""
+    refused: access.Note = access.nothing
+    """Told of each request that is refused for its token."""
 
 
-def compose(role: Role, settings: Settings) -> ASGIApp:
+def compose(role: Role, settings: Settings, port: int = 0) -> ASGIApp:
     """The application of a process, under the base path and behind the tokens of the settings.
+
+    `port` is where it listens, where that is not the port of the settings.
 
     Raises:
         StoreHeldError: another process owns the folder of the embedded engine.
         TokenError: the token file cannot be used.
 
     """
-    app: ASGIApp = _application(gather(role, settings))
+    keys, lines = own_tokens() if settings.tokens and settings.runs_canary() else ({}, ())
+    parts = gather(role, settings, lambda: doors(settings, port or settings.port, keys))
+    app: ASGIApp = _application(parts)
+    if role != "collector":
+        from hopline_query.api.patience import BudgetMiddleware
+
+        limits = StoreSettings()
+        app = BudgetMiddleware(app, limits.query_seconds, limits.readers, _QUICK)
+    if settings.behind_proxy:
+        app = ProxyMiddleware(app, settings.proxy_user_header, guarded=bool(settings.tokens))
     if settings.tokens:
-        app = AccessMiddleware(app, access.load(Path(settings.tokens)))
+        known = access.TokenFile(Path(settings.tokens))
+        app = AccessMiddleware(app, lambda: (*known(), *lines), parts.refused)
+    app = OriginMiddleware(app, settings.allow_origins)
+    if is_loopback(settings.listen_host):
+        app = HostMiddleware(app, (settings.listen_host, *settings.hosts))
+    app = MannersMiddleware(app)
     return BasePathMiddleware(app, settings.base_path) if settings.base_path else app
 
 
-def gather(role: Role, settings: Settings) -> Parts:
-    """The parts of a process; nothing has started yet. Raises as `compose`."""
+def gather(role: Role, settings: Settings, ways: Doors | None = None) -> Parts:
+    """The parts of a process; nothing has started yet. `ways` are the canary's in and out. Raises as `compose`."""
     store = open_store(settings)
     if not settings.clickhouse:
         # A folder is here or it is held; a server may come later.
         store.check()
     # Running requests have the other half (see `hopline_deploy.commands`).
-    parts = Parts(end_s=settings.shutdown_s / 2)
+    data = Path(settings.data).absolute()
+    registry = process_registry(store, data)
+    refusals = Refusals(registry, Audit(data / AUDIT_FILE).write)
+    parts = Parts(end_s=settings.shutdown_s / 2, refused=refusals.note)
     lag_us: Callable[[], int | None] = _unknown
+    canary = None
+    if ways and role != "collector" and settings.runs_canary():
+        canary = Canary(ways, socket.gethostname(), settings.canary_s, registry)
+        parts.starts.append(canary.start)
+        parts.ends.append(canary.stop)
+    beside = canary.troubles if canary else dict
     if role == "query":
-        parts.routers.append(_health(store))
+        parts.routers.append(_health(store, beside))
     else:
-        collector = Collector(store, collector_settings(role, settings))
+        from hopline_query.store.settling import settle
+
+        known = collector_settings(role, settings)
+        collector = Collector(store, known, registry, chores=(settle,), beside=beside)
         parts.routers.append(collector.router)
         parts.starts.append(collector.start)
         if settings.otlp_grpc_port:
-            grpc = collector.grpc_server(grpc_settings(settings))
+            grpc = collector.grpc_server(grpc_settings(settings, parts.refused))
             parts.starts.append(grpc.start)
             parts.ends.append(grpc.stop)
         parts.ends.append(collector.stop)
         lag_us = collector.behind_us
     if role != "collector":
-        parts.routers.extend(_reading(store, settings, lag_us))
+        wrong_ways = canary.wrong_ways if canary else _unknown
+        parts.routers.extend(_reading(store, settings, (lag_us, wrong_ways), parts, registry))
     parts.ends.append(lambda seconds: _let_go(store, seconds))
     return parts
 
@@ -130,16 +159,18 @@ def _application(parts: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    add_handlers(app)
     for router in parts.routers:
         app.include_router(router)
     # A large trace is columns of numbers and shrinks tenfold.
-    app.add_middleware(GZipMiddleware, minimum_size=2_048, compresslevel=5)
+    app.add_middleware(GZipMiddleware, minimum_size=2_048, compresslevel=2)
     return app
 
 
 def retention(settings: Settings) -> RetentionSettings:
     """How long the store keeps what, by the settings."""
-    return RetentionSettings(settings.span_days, settings.figure_days, settings.dead_letter_days)
+    days = settings.span_days, settings.figure_days, settings.dead_letter_days
+    return RetentionSettings(*days, settings.disk_share)
 
 
 def thinning(settings: Settings) -> ThinningSettings:
@@ -163,21 +194,23 @@ def collector_settings(role: Role, settings: Settings) -> CollectorSettings:
         kafka_options=settings.kafka_client_options(),
         group=settings.group,
         instance=member,
+        topics=settings.topic_formats(),
         partitions=settings.partitions,
+        replicas=settings.replication_factor,
         fsync=settings.fsync,
         require_kafka=role == "collector" and bool(settings.kafka),
         watchdog_seconds=settings.watchdog_s,
         keep=settings.keep,
         retention=retention(settings),
         thinning=thinning(settings),
-        hand_over=HandOverSettings(collector=member),
+        hand_over=HandOverSettings(collector=member, strict_trace_ids=settings.strict_trace_ids),
+        data=Path(settings.data).absolute(),
     )
 
 
-def grpc_settings(settings: Settings) -> GrpcSettings:
+def grpc_settings(settings: Settings, refused: access.Note = access.nothing) -> GrpcSettings:
     """Where OTLP over gRPC listens, with the certificate and the tokens of the other doors. Raises TokenError."""
-    tokens = access.load(Path(settings.tokens)) if settings.tokens else ()
-    admit = access.writers_only(tokens) if tokens else None
+    admit = access.writers_only(access.TokenFile(Path(settings.tokens)), refused) if settings.tokens else None
     pem = None
     if settings.tls_cert:
         pem = Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes()
@@ -186,39 +219,73 @@ def grpc_settings(settings: Settings) -> GrpcSettings:
 
 
 def _unknown() -> int | None:
-    """How far a collector is behind that runs elsewhere."""
+    """How far a collector is behind that runs elsewhere, and how a canary fares that does not run."""
     return None
 
 
-def _reading(store: ClickHouse, settings: Settings, lag_us: Callable[[], int | None]) -> list[APIRouter]:
-    """The query APIs (ours, Zipkin's, Jaeger's) and the pages over one query service."""
+def _reading(
+    store: ClickHouse,
+    settings: Settings,
+    told: tuple[Callable[[], int | None], Callable[[], int | None]],
+    parts: Parts,
+    registry: CollectorRegistry,
+) -> list[APIRouter]:
+    """The query APIs (ours, Zipkin's, Jaeger's), pages and alerts; `parts` gets the thread that judges rules.
+
+    `told` are what a collector and a canary of this process know: how far it is behind, how many ways are wrong.
+    """
+    from hopline_query.alerts.answers import Alerts
+    from hopline_query.alerts.evaluator import Evaluator
+    from hopline_query.alerts.ledger import Ledger
+    from hopline_query.api import alerts, jaeger, metrics, zipkin
     from hopline_query.api import create_router as create_api
-    from hopline_query.api import jaeger, zipkin
     from hopline_query.params import DAY_US, QuerySettings
     from hopline_query.service import QueryService
     from hopline_query.store.reader import ClickHouseReader
     from hopline_ui import UiSettings
     from hopline_ui import create_router as create_pages
 
-    known = QuerySettings(retention_us=settings.span_days * DAY_US)
-    service = QueryService(ClickHouseReader(store), lag_us=lag_us, settings=known)
-    pages = create_pages(service, UiSettings(log_link=settings.log_link))
-    return [create_api(service), zipkin.create_router(service), jaeger.create_router(service), pages]
+    known = QuerySettings(
+        retention_us=settings.span_days * DAY_US,
+        figures_retention_us=settings.figure_days * DAY_US,
+        strict_trace_ids=settings.strict_trace_ids,
+    )
+    lag_us, wrong_ways = told
+    service = QueryService(ClickHouseReader(store), lag_us=lag_us, wrong_ways=wrong_ways, settings=known)
+    shown = UiSettings(
+        log_link=settings.log_link,
+        tour=settings.tour,
+        tag_columns=settings.tag_columns,
+        warn_error_rate=settings.warn_error_rate,
+        bad_error_rate=settings.bad_error_rate,
+        attention_success=settings.attention_success,
+        attention_slowdown=settings.attention_slowdown,
+    )
+    evaluator = None
+    if settings.alerts:
+        evaluator = Evaluator(service, Ledger(store), Path(settings.alerts), settings.public_url.rstrip("/"))
+        parts.starts.append(evaluator.start)
+        parts.ends.append(evaluator.stop)
+    found = Alerts(service, evaluator)
+    return [
+        create_api(service),
+        alerts.create_router(found),
+        # A collector in this process has metrics of its own.
+        metrics.create_router(service, evaluator, registry, alone=lag_us is _unknown),
+        zipkin.create_router(service),
+        jaeger.create_router(service),
+        create_pages(service, shown, found),
+    ]
 
 
-def _health(store: ClickHouse) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/health/live", include_in_schema=False)
-    def live() -> Response:
-        return JSONResponse({"status": "up"})
-
-    @router.get("/health/ready", include_in_schema=False)
-    def ready() -> Response:
+def _health(store: ClickHouse, beside: health.Check) -> APIRouter:
+    def check() -> dict[str, str]:
         try:
             store.check()
         except StoreError as error:
-            return JSONResponse({"status": "down", "troubles": {"store": str(error)}}, 503)
-        return JSONResponse({"status": "up", "troubles": {}})
+            return {"store": str(error)}
+        return {}
 
+    router = APIRouter()
+    health.add_routes(router, check, {"store"}, lambda: True, beside)
     return router

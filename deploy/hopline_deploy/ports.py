@@ -1,6 +1,7 @@
 """Which ports are free, and who holds one that is not."""
 
 import contextlib
+import errno
 import socket
 from pathlib import Path
 
@@ -18,15 +19,17 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on `host` and `port` now."""
+    """Whether a server could listen on `host` and `port` now. Raises `OSError` when it could never: no such address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         # As uvicorn does, so that connections in TIME_WAIT do not count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
     return True
 
 

@@ -4,8 +4,9 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT_SECONDS: Final = 15.0
 
@@ -25,36 +26,52 @@ class RemoteError(RuntimeError):
 
 
 class Remote:
-    """The API at `base`, such as ``http://127.0.0.1:9411``; `token` where the server asks for one."""
+    """The API at `base`, such as ``http://127.0.0.1:9411``; `token` where the server asks for one.
 
-    def __init__(self, base: str, token: str = "") -> None:
-        if not base.startswith(("http://", "https://")):
+    Without an `opener` requests go as the environment says (proxies, the system's certificates).
+    """
+
+    def __init__(self, base: str, token: str = "", opener: urllib.request.OpenerDirector | None = None) -> None:
+        if not is_address(base):
             raise RemoteError(f"{base!r} is no http:// or https:// address")
+        if not (token.isascii() and token.isprintable()):
+            raise RemoteError("the token holds characters that no token has")
         self._base = base.rstrip("/")
+        self._open = opener.open if opener else urllib.request.urlopen
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The JSON answer of ``GET /api/v1/<path>``. Raises `RemoteError`."""
-        answer: dict[str, Any] = json.loads(self.read(f"api/v1/{quote(path)}", params))
-        return answer
+        return self._json(self.read(f"api/v1/{_quoted(path)}", params))
+
+    def get_quoted(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """As `get`, of a path whose parts are quoted already. Raises `RemoteError`."""
+        return self._json(self.read(f"api/v1/{path}", params))
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON answer of ``POST /api/v1/<path>`` with a JSON body. Raises `RemoteError`."""
-        answer: dict[str, Any] = json.loads(self._ask(f"api/v1/{quote(path)}", json.dumps(body).encode()))
-        return answer
+        return self._json(self._ask(f"api/v1/{_quoted(path)}", json.dumps(body).encode()))
 
     def delete(self, path: str) -> dict[str, Any]:
         """The JSON answer of ``DELETE /api/v1/<path>``. Raises `RemoteError`."""
-        answer: dict[str, Any] = json.loads(self._ask(f"api/v1/{quote(path)}", method="DELETE"))
-        return answer
+        return self._json(self._ask(f"api/v1/{_quoted(path)}", method="DELETE"))
 
     def read(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
         """The body of ``GET /<path>``. Raises `RemoteError`."""
-        return self._ask(f"{path}{'?' + urlencode(params) if params else ''}")
+        return self._ask(f"{path}{'?' + urlencode(params, errors='replace') if params else ''}")
 
     def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The answer to ``POST /<path>`` with a JSON body. Raises `RemoteError`."""
         return self._ask(path, body, headers=headers)
+
+    def _json(self, body: bytes) -> dict[str, Any]:
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise RemoteError(f"{self._base} answers, but not as Hopline does")
+        return answer
 
     def _ask(
         self, path: str, body: bytes | None = None, method: str | None = None, headers: Mapping[str, str] | None = None
@@ -64,14 +81,28 @@ class Remote:
         address = f"{self._base}/{path}"
         request = urllib.request.Request(address, body, headers, method=method)  # noqa: S310 (checked above)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (checked above)
+            with self._open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             wait = error.headers.get("Retry-After", "")
             raise RemoteError(_message(error), error.code, float(wait) if wait.isdigit() else 0.0) from None
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise RemoteError(f"{self._base} does not answer: {reason}") from None
+
+
+def is_address(base: str) -> bool:
+    """Whether `base` may be the address of a server."""
+    try:
+        parts = urlsplit(base)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and parts.scheme in {"http", "https"} and base.isascii() and base.isprintable() and " " not in base
+
+
+def _quoted(path: str) -> str:
+    return quote(path, errors="replace")
 
 
 def _message(error: urllib.error.HTTPError) -> str:
@@ -82,7 +113,9 @@ def _message(error: urllib.error.HTTPError) -> str:
         found = body.get("error") or body
         if isinstance(found, str):
             return f"{found}: {body['detail']}" if body.get("detail") else found
-        return str(found["message"] if "message" in found else found["detail"])
+        message = str(found["message"] if "message" in found else found["detail"])
+        field = found.get("field")
+        return f"{field}: {message}" if field and str(field) not in message else message
     except (ValueError, KeyError, TypeError, AttributeError):
         plain = error.headers.get("Content-Type", "").startswith("text/plain")
         return text[:_TEXT] if text and plain else f"{error.code} {error.reason}"

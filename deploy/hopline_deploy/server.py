@@ -1,9 +1,11 @@
 """Serving one application on one or two ports until a signal asks for the end."""
 
 import contextlib
+import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -12,14 +14,17 @@ from typing import Any
 import uvicorn
 
 from hopline_deploy import ports
+from hopline_deploy.renewing import Renewing
 
 log = logging.getLogger(__name__)
 
 _BACKLOG = 2_048
+_TURN_SECONDS = 0.001
+_COLLECT_AFTER = (20_000, 10, 5)
 
 
 class PortTakenError(OSError):
-    """A port that the user named is held by another process; the message says which."""
+    """A port that the user named is held by another process, or cannot be used; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,11 @@ def choose(address: Address) -> tuple[int, str]:
         PortTakenError: the port was named and is taken, or none near it is free.
 
     """
-    if not address.port or ports.is_free(address.host, address.port):
-        return address.port, ""
+    try:
+        if not address.port or ports.is_free(address.host, address.port):
+            return address.port, ""
+    except OSError as error:
+        raise PortTakenError(f"cannot listen on {address.host}:{address.port}: {error.strerror or error}") from None
     holder = ports.holder(address.port)
     taken = f"port {address.port} is held by {f'process {holder}' if holder else 'another process'}"
     if address.named:
@@ -59,7 +67,9 @@ def listen(address: Address) -> tuple[socket.socket, str]:
     """
     port, remark = choose(address)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    server = socket.socket(family)
+    # asyncio sets TCP_NODELAY on connections of this very protocol alone: with the default, 0, the body of each
+    # kept-alive answer waits 40 ms for the client's delayed acknowledgement of the header.
+    server = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind((address.host, port))
     server.listen(_BACKLOG)
@@ -112,4 +122,12 @@ def serve(app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, tls:
         timeout_keep_alive=75,
         h11_max_incomplete_event_size=64 * 1024,
     )
+    # A thread that computes lets the event loop have its turn after this long: probes wait for it.
+    sys.setswitchinterval(_TURN_SECONDS)
+    config.load()
+    if config.ssl is not None and certificate and key:
+        Renewing(config.ssl, certificate, key).start()
+    # An answer makes hundreds of thousands of objects that live as long as it does: with the default, walking
+    # them again and again took half of the time of a large trace.
+    gc.set_threshold(*_COLLECT_AFTER)
     _Server(config).run(sockets=list(sockets))

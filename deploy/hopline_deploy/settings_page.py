@@ -4,7 +4,6 @@
 """
 
 import sys
-from dataclasses import fields
 
 from hopline import config as client
 from hopline_deploy import settings as server
@@ -34,7 +33,7 @@ A flag wins over the environment, that over the file (`--config FILE`, TOML), an
 
 def render() -> str:
     """The whole page as Markdown."""
-    of_client = [(f.name, f.default, f.metadata["help"]) for f in fields(client.Config)]
+    of_client = [(name, setting.default, setting.help) for name, setting in client.SETTINGS.items()]
     return "\n".join([INTRODUCTION, *_rows(of_client), "", SERVER, *_rows(server.table())]) + "\n"
 
 

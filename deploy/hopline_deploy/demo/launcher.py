@@ -99,7 +99,9 @@ class Demo:
         command += ["--otlp-port", str(options.otlp_port), "--data", str(options.data / "store")]
         if self._broker is not None:
             command += ["--kafka", self._broker.address]
-        self._children.start("hopline", command, _clean_environment())
+        rules = os.environ.get("HOPLINE_ALERTS", "")
+        alerts = {"HOPLINE_ALERTS": str(Path(rules).absolute())} if rules else {}
+        self._children.start("hopline", command, _clean_environment() | alerts | {"HOPLINE_TOUR": "true"})
 
     def _start_shop(self) -> dict[str, str]:
         """Addresses of the services that listen."""
@@ -126,6 +128,7 @@ class Demo:
         else:
             endpoint, queue = self.url, f"queue://127.0.0.1:{queue_port}"
         chosen = {"HOPLINE_ENDPOINT": endpoint, "HOPLINE_ENV": "demo", "SHOP_QUEUE": queue}
+        chosen["SHOP_PAYMENTS_BROKEN"] = str(self._options.data / "payments-broken")
         return {**_clean_environment(), **chosen, ADDRESSES: json.dumps(addresses)}
 
     def _wait_for(self, url: str, name: str) -> None:

@@ -1,8 +1,10 @@
 """Takes the money, from a bank that is not always there."""
 
 import asyncio
+import os
 import random
 import time
+from pathlib import Path
 
 from fastapi import FastAPI, HTTPException
 
@@ -18,7 +20,13 @@ class BankTimeoutError(Exception):
 
 
 def failing_share(now: float) -> float:
-    """Share of calls that the bank leaves unanswered: a few always, most of them in a short outage now and then."""
+    """Share of calls that the bank leaves unanswered: a few always, most of them in a short outage now and then.
+
+    All of them while the file is there that SHOP_PAYMENTS_BROKEN names: the switch for a drill.
+    """
+    broken = os.environ.get("SHOP_PAYMENTS_BROKEN")
+    if broken and Path(broken).exists():
+        return 1.0
     return 0.7 if now % OUTAGE_EVERY_S < OUTAGE_S else 0.04
 
 

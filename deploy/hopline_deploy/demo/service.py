@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 import hopline
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 from hopline_deploy.demo.shop import addresses
 
 

@@ -1,0 +1,70 @@
+"""Files that the settings name: tokens and certificate."""
+
+import ssl
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from hopline_deploy import access
+from hopline_deploy.access import TokenError
+from hopline_deploy.doctor.finding import Finding, well, wrong
+from hopline_deploy.settings import Settings
+
+_SOON_S: Final = 14 * 86_400
+_READ: Final = stat.S_IROTH
+_WRITE: Final = stat.S_IWOTH
+
+
+def tokens(settings: Settings) -> Iterator[Finding]:
+    """Whether the token file can be used."""
+    if not settings.tokens:
+        return
+    try:
+        found = access.load(Path(settings.tokens))
+    except TokenError as error:
+        yield wrong("tokens", str(error), "mend the file; hopline token makes a line for it")
+        return
+    yield well("tokens", f"{settings.tokens}: {len(found)} tokens")
+
+
+def certificate(settings: Settings) -> Iterator[Finding]:
+    """Whether certificate and key can be used, belong together and are in date."""
+    if not settings.tls_cert:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+        ends = _not_after(settings.tls_cert)
+    except (OSError, ValueError) as error:
+        said = f"{settings.tls_cert}: {error}"
+        yield wrong("certificate", said, "name a chain and the key that belongs to it (tls_cert, tls_key)")
+        return
+    left = ends - time.time()
+    day = time.strftime("%Y-%m-%d", time.gmtime(ends))
+    if left < _SOON_S:
+        ended = "it ended" if left < 0 else "it ends"
+        yield wrong(
+            "certificate", f"{settings.tls_cert}: {ended} on {day}", "renew it: the server reads it again by itself"
+        )
+    else:
+        yield well("certificate", f"{settings.tls_cert}: good until {day}")
+
+
+def open_secrets(settings: Settings) -> Iterator[Finding]:
+    """Files that more users of this machine may use than should: digests may be read, a key may not."""
+    for path, mask in ((settings.tokens, _WRITE), (settings.tls_key, _READ | _WRITE)):
+        try:
+            mode = Path(path).stat().st_mode if path else 0
+        except OSError:
+            continue
+        if mode & mask:
+            may = "write" if mode & _WRITE else "read"
+            said = f"{path}: every user of this machine may {may} it (mode {stat.S_IMODE(mode):o})"
+            yield wrong("modes", said, f"chmod 600 {path}")
+
+
+def _not_after(path: str) -> float:
+    """End of the first certificate of a chain, in seconds since the epoch. Raises OSError and ValueError."""
+    found = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]  # noqa: SLF001 (the one reader in the library)
+    return float(ssl.cert_time_to_seconds(found["notAfter"]))
