@@ -4,7 +4,11 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["support.process", "support.kafka", "support.browser", "support.engine", "support.hopline_process"]
+pytest_plugins = [
+    *("support.process", "support.kafka", "support.browser", "support.engine", "support.clickhouse_server"),
+    *("support.stores", "support.hopline_process"),
+    "support.zipkin_server",
+]
 
 # The same examples on every run, so that a red build is the change's fault.
 settings.register_profile("steady", derandomize=True, max_examples=50, deadline=None)

@@ -20,7 +20,7 @@ from typing import Any
 from ingest_messages import PARTITIONS, PER_MESSAGE, PER_TRACE, TOPIC, messages
 from usage import Usage, rss_mb, usage, wait_quiet
 
-from hopline_collector.consumer import HandOverSettings
+from hopline_collector.handover.consumer import HandOverSettings
 from hopline_collector.process import create_topics
 from hopline_deploy.broker import Broker
 from hopline_deploy.ports import free_ports

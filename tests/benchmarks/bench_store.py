@@ -18,8 +18,8 @@ from ingest_insert import sizes
 from ingest_messages import PER_MESSAGE, PER_TRACE, messages
 from live_server import Server
 
-from hopline_collector.core import Message, build_block
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.migrate import migrate
 from hopline_collector.store.writer import ClickHouseWriter

@@ -97,4 +97,4 @@ def _ended(config: settings.Config) -> tuple[list[Span], dict[str, str]]:
                     row.tag("tier", "gold")
                     row.tag("cache", f"u{number}")
     tracing.activate(before)
-    return list(reporter.buffer), reporter.process
+    return list(reporter.buffer), reporter.process.facts

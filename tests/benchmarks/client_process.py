@@ -13,7 +13,7 @@ from hopline import config as settings
 from hopline import tracer as tracing
 from hopline import wire
 from hopline.counts import Counts
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 from hopline.report import Reporter
 from hopline.transports.base import Batch
 from hopline.transports.discard import DiscardTransport

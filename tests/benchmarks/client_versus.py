@@ -9,7 +9,7 @@ from client_process import request, shipping_tracer
 
 from hopline import config as settings
 from hopline import tracer as tracing
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 
 GOALS = [
     ("sampled child + 2 tags", "child", 0.085),

@@ -15,10 +15,11 @@ from typing import Any
 
 from clickhouse_connect.driver.transform import NativeTransform
 
-from hopline_collector import consumer, core
-from hopline_collector.consumer import HandOver
-from hopline_collector.kafka_source import KafkaSource
-from hopline_collector.source import Arrived
+from hopline_collector.block import core
+from hopline_collector.handover import consumer
+from hopline_collector.handover.consumer import HandOver
+from hopline_collector.sources.kafka_log import KafkaSource
+from hopline_collector.sources.source import Arrived
 from hopline_collector.store.writer import ClickHouseWriter
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))

@@ -15,9 +15,9 @@ from typing import Any
 from ingest_collector import Phases, blocks_of
 from ingest_messages import messages
 
-from hopline_collector import consumer
-from hopline_collector.core import INGEST_COLUMNS
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import INGEST_COLUMNS
+from hopline_collector.handover import consumer
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.migrate import migrate
 from hopline_collector.store.writer import ClickHouseWriter

@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from ui_support import Served, ShopAnswers, page_app, serve
+from ui_support.alerts import FIRING, LOST, SLOW, Rules
 from ui_support.settings import QUICK
 from ui_support.tree import shop_tree
 
 
 @pytest.fixture(scope="session")
 def shop() -> Iterator[Served]:
-    with serve(ShopAnswers()) as served:
+    answers = ShopAnswers()
+    answers.alerts = Rules(FIRING, SLOW, LOST)
+    with serve(answers) as served:
         yield served
 
 

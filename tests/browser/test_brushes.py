@@ -102,7 +102,7 @@ def test_edge_leads_to_its_traces(page: Any, shop: Served):
     """U6: a click on an edge lists the traces of that call."""
     page.goto(shop.url + "/map")
     page.locator("#map [data-key='orders→payments']").press("Enter")
-    page.wait_for_url("**/search?caller=orders&callee=payments")
+    page.wait_for_url("**/search?from=now-15m&caller=orders&callee=payments")
 
 
 def test_paste_box_leads_to_the_trace(page: Any, shop: Served):

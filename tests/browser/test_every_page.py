@@ -13,6 +13,9 @@ TRACE = f"/trace/{TRACE_ID}"
 PAGES = {
     "home": "/",
     "search": "/search",
+    "table": "/search?view=table",
+    "help": "/help",
+    "groups": "/map?show=groups",
     "nothing found": "/search?service=nobody",
     "user": "/users/u-4711",
     "map": "/map",
@@ -20,6 +23,8 @@ PAGES = {
     "service": "/service/orders",
     "system": "/system",
     "compare": "/compare?a=1&b=2",
+    "why": "/why?service=orders&errors=true",
+    "alerts": "/alerts",
     "waterfall": TRACE,
     "span": f"{TRACE}?span=k6",
     "call tree": f"{TRACE}?tab=calltree",

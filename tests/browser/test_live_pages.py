@@ -3,7 +3,7 @@
 from typing import Any
 
 from support import wait_until
-from ui_support import Served
+from ui_support import Served, ShopAnswers, serve
 
 
 def test_home_refreshes_in_place(page: Any, quick: Served):
@@ -70,3 +70,22 @@ def test_charts_take_new_figures(page: Any, quick: Served):
     quick.service.series = lambda _params: series
     wait_until(lambda: "9999" in page.text_content("#chart"), 30)
     assert page.evaluate("window.first === document.querySelector('#chart-latency canvas')")
+
+
+def test_the_filter_finds_services_that_the_page_does_not_hold(page: Any):
+    """U1: home holds the first 60 services; typing finds the others, and clearing the box brings the first back."""
+    service = ShopAnswers()
+    entry = service.stats()["services"][0]
+    fleet = [{**entry, "service": f"service-{at}", "impact": 1 - at / 300} for at in range(300)]
+    plain = service.stats
+    service.stats = lambda params=None: {**plain(params), "services": fleet}
+    with serve(service) as served:
+        page.goto(served.url + "/")
+        assert page.locator("#services tbody tr").count() == 60
+        page.fill("#filter", "vice-299")
+        page.wait_for_selector("#services tr[data-name=service-299]")
+        assert page.locator("#services tbody tr").count() == 1
+        assert "q=vice-299" in page.evaluate("location.search")
+        page.fill("#filter", "")
+        page.wait_for_selector("#services tr[data-name=service-0]")
+        assert page.locator("#services tbody tr").count() == 60

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hopline_collector.batch_log import BatchesUnknownError, BatchLog
-from hopline_collector.intake import IntakeAwayError, KafkaIntake
-from hopline_collector.journal import BATCH_SECONDS, Batch
-from hopline_collector.kafka_source import KafkaSettings, KafkaSource
-from hopline_collector.source import Arrived
+from hopline_collector.door.batch_log import BatchesUnknownError, BatchLog
+from hopline_collector.door.intake import IntakeAwayError, KafkaIntake
+from hopline_collector.sources.journal import BATCH_SECONDS, Batch
+from hopline_collector.sources.kafka_log import KafkaSettings, KafkaSource
+from hopline_collector.sources.source import Arrived
 from hopline_deploy.broker import Broker
 from support import wait_until
 from support.wire_rows import wire_message, wire_row
@@ -125,7 +125,7 @@ def test_nobody_guesses_while_the_ids_were_not_read(monkeypatch: pytest.MonkeyPa
         raise OSError("no broker")
 
     monkeypatch.setattr(BatchLog, "_read_on", no_broker)
-    monkeypatch.setattr("hopline_collector.batch_log._WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("hopline_collector.door.batch_log._WAIT_SECONDS", 0.05)
     batches = BatchLog(("127.0.0.1:1",), {})
     with pytest.raises(BatchesUnknownError):
         batches.answer_of("b-1", NOW)

@@ -10,7 +10,7 @@ import pytest
 
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreAwayError, StoreBusyError, StoreHeldError
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.waiting import wait_until
 
 FAILS_HALF_WAY = "SELECT number, throwIf(number = 150000) FROM numbers(200000) SETTINGS max_block_size = 1000"
@@ -41,7 +41,7 @@ def test_readers_cannot_write(engine: ClickHouse) -> None:
             handle.command(statement)
 
 
-def test_readers_are_read_only_over_http_too(clickhouse: Front) -> None:
+def test_readers_are_read_only_over_http_too(clickhouse: ClickHouseServer) -> None:
     """R4: the same holds for a server."""
     store = ClickHouse(StoreSettings(url=clickhouse.url))
     with pytest.raises(Exception, match=r"READONLY|readonly"), store.reader() as handle:
@@ -219,20 +219,6 @@ def test_a_truncated_part_is_noticed(tmp_path: Path) -> None:
     for part in parts:
         part.write_bytes(part.read_bytes()[:10])
     assert "detached 0" not in run(OPEN, tmp_path)
-
-
-def test_parts_of_local_tables_are_counted(engine: ClickHouse) -> None:
-    """R1, O3: on a cluster the parts are in the database of the local tables."""
-    local = f"{engine.database}_local"
-    with engine.writer() as handle:
-        handle.command(f"CREATE DATABASE {local} ENGINE = Atomic")
-        try:
-            handle.command(f"CREATE TABLE {local}.spans (x UInt8) ENGINE = MergeTree ORDER BY x")
-            handle.command(f"INSERT INTO {local}.spans VALUES (1)")
-            handle.command(f"ALTER TABLE {local}.spans DETACH PARTITION tuple()")
-            assert engine.detached_parts() == 1
-        finally:
-            handle.command(f"DROP DATABASE {local}")
 
 
 def test_the_error_for_a_held_folder_names_a_way_out() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from hopline_collector import core
-from hopline_collector import plan as plans
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.journal import Journal
-from hopline_collector.ledger import balanced, flaws
-from hopline_collector.plan import Plan
-from hopline_collector.source import Position
+from hopline_collector.block import core
+from hopline_collector.handover import plan as plans
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.ledger import balanced, flaws
+from hopline_collector.handover.plan import Plan
+from hopline_collector.sources.journal import Journal
+from hopline_collector.sources.source import Position
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
 from hopline_collector.store.memory import MemoryWriter
@@ -218,13 +218,13 @@ def test_a_message_that_kills_while_it_is_decoded_is_set_aside(tmp_path: Path, m
     journal = Journal(path)
     journal.append([("native", b"\xc1bomb" if n == 2 else wire_message(wire_row(n))) for n in (1, 2, 3, 4)])
 
-    def deadly(messages: Any, plan: Plan, rules: Any) -> core.Block:
+    def deadly(messages: Any, plan: Plan, *others: Any) -> core.Block:
         found = list(messages)
         if any(m.body == b"\xc1bomb" and m.offset not in plan.skip for m in found):
             raise Death
-        return core.build_block(found, plan, rules)
+        return core.build_block(found, plan, *others)
 
-    monkeypatch.setattr("hopline_collector.consumer.build_block", deadly)
+    monkeypatch.setattr("hopline_collector.handover.consumer.build_block", deadly)
     deaths = 0
     while deaths < 50:
         try:
@@ -285,7 +285,7 @@ def test_reading_pauses_when_the_buffer_is_full_and_goes_on_later(journal: Journ
 
 def test_an_expired_range_is_a_gap_in_the_ledger(journal: Journal) -> None:
     """C8: what the log had dropped is told, once."""
-    from hopline_collector.source import Assigned
+    from hopline_collector.sources.source import Assigned
 
     writer = MemoryWriter()
     journal.append([("native", wire_message(wire_row(n))) for n in (1, 2, 3)])

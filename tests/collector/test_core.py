@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopline_collector.core import INGEST_COLUMNS, Block, Message, build_block
-from hopline_collector.ledger import balanced
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import DECODERS, INGEST_COLUMNS, LETTER_BYTES, Block, Message, build_block
+from hopline_collector.block.normalise import process_text
+from hopline_collector.handover.ledger import balanced
+from hopline_collector.handover.plan import Plan
 from support.wire_rows import NOW, PROCESS, random_row, wire_message, wire_row
 
 DAY = 86_400_000_000
@@ -55,6 +56,11 @@ def test_the_same_messages_and_plan_make_the_same_block() -> None:
     [
         ({"name": "a\x00b\x1f"}, "name", "ab", "control_characters"),
         ({"name": ""}, "name", "unknown", "empty_text"),
+        ({"name": "select\r\n\t1\u2028"}, "name", "select 1", "not_one_line"),
+        ({"name": " \u2028 "}, "name", "unknown", "empty_text"),
+        ({"uid": " u\n7 "}, "uid", "u 7", "not_one_line"),
+        ({"error_type": "a\nb"}, "error_type", "a b", "not_one_line"),
+        ({"peer": "x" * 255 + " y"}, "peer", "x" * 255, "text_too_long"),
         ({"name": "é" * 200}, "name", "é" * 128, "text_too_long"),
         ({"uid": "x" * 1000}, "uid", "x" * 256, "text_too_long"),
         ({"weight": 0}, "weight", 1_000, "bad_weight"),
@@ -75,6 +81,19 @@ def test_what_exceeds_a_limit_is_cut_marked_and_counted(
     assert row[field] == expected
     assert row["tags"]["hopline.cut"] == reason
     assert block_of(wire_message(wire_row(7, **changes))).counts.cut == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"), [(" \u2028 ", "unknown"), ("a\r\nb \x00", "a b"), ("", "unknown"), ("a  b", "a  b")]
+)
+def test_services_are_names_of_one_line(sent: str, stored: str) -> None:
+    """C5, R2: what a process calls itself can be typed, linked to and looked for."""
+    assert process_text("service", sent) == stored
+
+
+def test_texts_of_errors_keep_their_lines() -> None:
+    """C5: a stack of calls stays as it is."""
+    assert row_of(error_text=" one\n\ttwo\n")["error_text"] == " one\n\ttwo\n"
 
 
 def test_tags_are_bounded_in_number_key_and_value() -> None:
@@ -205,3 +224,38 @@ def test_a_report_is_brought_within_what_the_store_holds() -> None:
     assert (found.at_us, found.recorded, found.sent, found.depth) == (0, 2**63 - 1, 1, 0)
     assert found.dropped == {"a" + "b" * 127: 0}
     assert found.process == {"service": "s" * 128}
+
+
+def test_a_dead_letter_is_kept_within_its_bound() -> None:
+    """K4: of a larger one the beginning stays, with what it was and how large; no decoder takes it for a message."""
+    small, large = b"\xc1" + bytes(LETTER_BYTES - 1), b"\xc1" + bytes(LETTER_BYTES)
+    block = block_of(small, large)
+    assert [(letter.format, len(letter.raw)) for letter in block.dead] == [
+        ("native", LETTER_BYTES),
+        ("cut", LETTER_BYTES),
+    ]
+    assert block.dead[1].detail.startswith(f"native, {LETTER_BYTES + 1} bytes, ")
+    assert "cut" not in DECODERS
+
+
+def test_a_message_that_the_log_could_not_read_is_not_decoded() -> None:
+    """K3: its bytes may be anything; why it cannot be read is told with it."""
+    block = build_block([Message(7, "native", wire_message(wire_row(1)), 0, "offsets 3 to 7: codec")], Plan(3, 8, NOW))
+    (letter,) = block.dead
+    assert (block.rows, letter.format, letter.reason, letter.detail) == (
+        0,
+        "batch",
+        "unreadable_batch",
+        "offsets 3 to 7: codec",
+    )
+
+
+def test_what_cannot_be_inserted_is_set_aside_with_its_bytes_and_at_last_without() -> None:
+    """K4, C3: its neighbours are built as before, and the letter tells what was there."""
+    messages = [Message(n, "native", wire_message(wire_row(n + 1))) for n in range(3)]
+    for aside, form, raw in (((1,), "native", messages[1].body), ((1, 1), "cut", b"")):
+        block = build_block(messages, Plan(0, 3, NOW, phase="insert", aside=aside))
+        assert block.columns["id"] == [1, 3]
+        assert [(d.offset, d.index, d.format, d.reason, d.raw) for d in block.dead] == [(1, -1, form, "skipped", raw)]
+        assert balanced(block.counts)
+    assert f"its {len(messages[1].body)} bytes of native are left out" in block.dead[0].detail

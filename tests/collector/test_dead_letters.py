@@ -8,13 +8,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from hopline_collector import dead_letters
-from hopline_collector.core import Message, build_block
-from hopline_collector.dead_letters_api import create_router
-from hopline_collector.intake import IntakeAwayError, JournalIntake
-from hopline_collector.journal import Journal
-from hopline_collector.ledger import LedgerEntry
-from hopline_collector.plan import Plan
+from hopline_collector.block import dead_letters
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.door.dead_letters_api import create_router
+from hopline_collector.door.intake import IntakeAwayError, JournalIntake
+from hopline_collector.handover.ledger import LedgerEntry
+from hopline_collector.handover.plan import Plan
+from hopline_collector.sources.journal import Journal
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.writer import ClickHouseWriter
 from support.wire_rows import NOW, wire_message, wire_row
@@ -91,6 +91,28 @@ def test_a_replay_hands_each_letter_in_once(engine: ClickHouse, letters: Any, jo
     assert len(dead_letters.list_letters(engine, replayed=True)) == 3
 
 
+def test_logs_with_the_same_topic_and_offset_have_letters_of_their_own(engine: ClickHouse, journal: Journal) -> None:
+    """K2, C3: two clusters, or a topic made anew: each letter is found by its name and handed in once."""
+    bodies = {"": b"\xc1 old", "cluster/one": b"\xc1 one", "cluster/two": b"\xc1 two"}
+    for log, body in bodies.items():
+        plan = Plan(5, 6, NOW, log=log)
+        block = build_block([Message(5, "native", body)], plan)
+        entry = LedgerEntry("kafka", "spans", 1, 5, 6, NOW, block.counts, log=log)
+        ClickHouseWriter(engine).account(entry, block, plan.token("kafka", "spans", 1))
+    found = {letter.log: letter.id for letter in dead_letters.list_letters(engine)}
+    assert found[""] == "kafka:spans:1:5:-1"
+    assert len(set(found.values())) == 3
+    assert not any("/" in name for name in found.values())
+    assert {log: dead_letters.show(engine, name)[1] for log, name in found.items()} == bodies
+    with pytest.raises(dead_letters.UnknownLetterError):
+        dead_letters.show(engine, "kafka:spans:1:5:-1:00000000")
+    one = [found["cluster/one"]]
+    assert [dead_letters.replay(engine, JournalIntake(journal), one, NOW).replayed for _ in range(2)] == [1, 0]
+    assert [message.body for message in arrived(journal)] == [bodies["cluster/one"]]
+    assert {letter.log for letter in dead_letters.list_letters(engine)} == {"", "cluster/two"}
+    assert dead_letters.replay(engine, JournalIntake(journal), list(found.values()), NOW).replayed == 2
+
+
 def test_a_replay_that_died_half_way_does_not_hand_in_twice(
     engine: ClickHouse, letters: Any, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +151,25 @@ def test_letters_over_http(engine: ClickHouse, letters: Any, journal: Journal) -
     answer = ask("POST", "/api/v1/dead/replay", json={"reason": "malformed"})
     assert answer.json() == {"replayed": 1, "skipped": {}}
     assert len(arrived(journal)) == 1
+
+
+def test_what_asks_for_a_replay_is_bounded(engine: ClickHouse, journal: Journal) -> None:
+    """R3, R5: a body is read up to a bound, and what it held is not repeated."""
+    app = FastAPI()
+    app.include_router(create_router(engine, JournalIntake(journal), clock=lambda: NOW))
+
+    async def post(body: bytes) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://c") as client:
+            return await client.post("/api/v1/dead/replay", content=body)
+
+    large = asyncio.run(post(b'{"reason": "' + b"x" * 1_000_000 + b'"}'))
+    assert large.status_code == 413
+    assert len(large.content) < 1_000
+    for body in (b"", b"{", b'{"ids": "secret"}', b'{"ids": [1]}', b"\xff", b'{"ids": [' + b'"",' * 1_000 + b'""]}'):
+        refused = asyncio.run(post(body))
+        assert refused.status_code == 422, body
+        assert refused.json()["error"]["field"] == "ids"
+        assert b"secret" not in refused.content
 
 
 def test_pressure_on_a_replay_is_told(engine: ClickHouse, letters: Any) -> None:

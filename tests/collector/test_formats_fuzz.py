@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopline_collector.core import DECODERS, Message, build_block
+from hopline_collector.block.core import DECODERS, Message, build_block
 from hopline_collector.formats import DecodeError
 from hopline_collector.formats.otlp_protobuf import _Request
 from hopline_collector.formats.zipkin_protobuf import _List
-from hopline_collector.plan import Plan
+from hopline_collector.handover.plan import Plan
 from support.wire_rows import NOW, wire_message, wire_row
 
 ZIPKIN: dict[str, Any] = {

@@ -121,7 +121,10 @@ def test_a_span_becomes_a_row(decode: Any) -> None:
     assert (found.kind, found.name) == (2, "GET /users/{id}")
     assert (found.start_us, found.duration_us) == (1_763_800_000_123_456, 48_210)
     assert found.tags == {"otel.scope.name": "fastapi", "k8s.namespace.name": "shop"}
-    assert found.attrs == {"otel.scope.version": "0.60", "process.command": "python app.py"}
+    told = json.loads(found.attrs.pop("otel.resource"))
+    assert told["keys"][:2] == ["service.name", "service.version"]
+    sdk = {"telemetry.sdk.name": "opentelemetry", "telemetry.sdk.language": "python", "telemetry.sdk.version": "1.45"}
+    assert found.attrs == {"otel.scope.version": "0.60", "process.command": "python app.py"} | sdk
 
 
 def test_kinds_and_unfinished_spans(row: Any) -> None:
@@ -223,7 +226,7 @@ def test_events_become_annotations(row: Any) -> None:
     """C4: attributes of events are kept."""
     plain = {"timeUnixNano": "1000", "name": "cache", "attributes": attributes({"hit": False, "n": 2})}
     assert row(events=[plain, EXCEPTION]).annotations == [
-        (1, "cache", '{"hit":"false","n":"2"}'),
+        (1, "cache", '{"hit":false,"n":2}'),
         (1_763_800_000_123_999, "exception", "Timeout: no answer"),
     ]
 
@@ -245,7 +248,7 @@ def test_what_a_link_says_is_kept(row: Any) -> None:
     found = row(links=[plain, {**plain, **said}])
     assert len(found.links) == 2
     assert [key for key in found.attrs if key.startswith("otel.link")] == ["otel.link.1"]
-    kept = {"attributes": {"reason": "batch", "n": "2"}, "trace_state": "congo=t61", "dropped_attributes_count": 4}
+    kept = {"attributes": {"reason": "batch", "n": 2}, "trace_state": "congo=t61", "dropped_attributes_count": 4}
     assert json.loads(found.attrs["otel.link.1"]) == kept
 
 
@@ -259,8 +262,10 @@ def test_what_scope_and_resource_say_is_kept(decode: Any) -> None:
     scope_spans["schemaUrl"] = "https://opentelemetry.io/schemas/1.29.0"
     scope_spans["scope"] |= {"attributes": attributes({"team": "web", "n": 1}), "droppedAttributesCount": 2}
     (found,) = decode(body).batches[0].rows
-    assert found.attrs == {
+    assert {key: value for key, value in found.attrs.items() if not key.startswith("telemetry.")} == {
         "process.command": "python app.py",
+        "otel.resource": found.attrs["otel.resource"],
+        "otel.scope.types": '{"n":"int"}',
         "otel.resource.schema_url": "https://opentelemetry.io/schemas/1.30.0",
         "otel.resource.dropped_attributes_count": "1",
         "otel.scope.version": "0.60",
@@ -297,7 +302,7 @@ def test_numbers_that_are_none_are_spelled_alike(row: Any) -> None:
 def test_events_say_what_they_dropped(row: Any) -> None:
     """C4: dropped counts of events."""
     event = {"timeUnixNano": "1000", "name": "cache", "attributes": attributes({"n": 2}), "droppedAttributesCount": 3}
-    assert row(events=[event]).annotations == [(1, "cache", '{"n":"2","dropped_attributes_count":"3"}')]
+    assert row(events=[event]).annotations == [(1, "cache", '{"n":2,"dropped_attributes_count":"3"}')]
 
 
 def test_values_that_seldom_repeat_are_read_as_well(decode: Any) -> None:
@@ -461,3 +466,18 @@ def test_instance_comes_from_what_the_resource_tells() -> None:
     ):
         (batch,) = otlp.decode(as_json(request(SPAN, resource={"service.name": "s", **resource}))).batches
         assert batch.process["instance"] == instance
+
+
+def test_the_old_name_of_a_scope_is_understood() -> None:
+    """N10: `instrumentationLibrarySpans` holds spans too."""
+    span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "load", "startTimeUnixNano": "1000", "endTimeUnixNano": 0}
+    library = {"instrumentationLibrary": {"name": "x"}, "spans": [span]}
+    body = json.dumps({"resourceSpans": [{"instrumentationLibrarySpans": [library]}]}).encode()
+    (row,) = otlp.decode(body).batches[0].rows
+    assert (row.name, row.tags) == ("load", {"otel.scope.name": "x"})
+
+
+def test_names_with_underscores_are_refused_aloud() -> None:
+    """N10: never accepted with nothing stored."""
+    with pytest.raises(DecodeError, match="resourceSpans, not resource_spans"):
+        otlp.decode(b'{"resource_spans": [{"scope_spans": []}]}')

@@ -17,15 +17,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from hopline_collector.core import Message, build_block
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.door.intake import Entry, IntakeAwayError, IntakeFullError, JournalIntake
+from hopline_collector.door.receivers import create_router
+from hopline_collector.door.zipkin import is_zipkin
 from hopline_collector.formats.proto import message_classes
 from hopline_collector.formats.zipkin_protobuf import _List
-from hopline_collector.intake import Entry, IntakeAwayError, IntakeFullError, JournalIntake
-from hopline_collector.journal import Batch, Journal
+from hopline_collector.handover.plan import Plan
 from hopline_collector.metrics import Metrics
-from hopline_collector.plan import Plan
-from hopline_collector.receivers import create_router
-from hopline_collector.receivers_zipkin import is_zipkin
+from hopline_collector.sources.journal import Batch, Journal
 
 NOW = 1_763_800_010_000_000
 MOST = 200_000
@@ -162,8 +162,9 @@ def test_zipkin_spans_are_taken(ask: Any, intake: Memory, body: bytes, headers: 
         (gzip.compress(b"") * 2_000, GZIP, (400, "more than 1000 members")),
         (gzip.compress(b" " * 15_000_000) * 2, GZIP, (413, "at most")),
         (gzip.compress(GOOD), JSON, (400, "Expected a JSON_V2 encoded list")),
-        (GOOD, {"content-encoding": "br"}, (415, "gzip or none")),
-        (GOOD, {"content-encoding": "deflate"}, (415, "gzip or none")),
+        (GOOD, {"content-encoding": "br"}, (415, "gzip, x-gzip, deflate, zstd or none")),
+        (GOOD, {"content-encoding": "deflate"}, (400, "while decompressing data")),
+        (GOOD, {"content-encoding": "zstd"}, (400, "zstd")),
         (GOOD, {"content-type": "application/x-thrift"}, (415, "application/json or application/x-protobuf")),
         (b" " * (MOST + 1), JSON, (413, "at most")),
         (gzip.compress(b" " * 50_000_000), GZIP, (413, "at most")),

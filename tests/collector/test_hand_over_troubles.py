@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from hopline_collector.consumer import INSERT_FAILURES, HandOver, HandOverSettings
-from hopline_collector.journal import Journal
-from hopline_collector.source import Event
+from hopline_collector.handover.consumer import INSERT_FAILURES, HandOver, HandOverSettings
+from hopline_collector.rules.rule_book import NoRules
+from hopline_collector.rules.rules import Rules, RulesError
+from hopline_collector.sources.journal import Journal
+from hopline_collector.sources.source import Event, SourceError
 from hopline_collector.store.errors import StoreBusyError
 from hopline_collector.store.memory import MemoryWriter
 from support.waiting import wait_until
@@ -39,7 +41,7 @@ def test_a_surprise_of_the_library_does_not_end_the_hand_over(
         return poll(timeout)
 
     monkeypatch.setattr(journal, "poll", poll_or_stumble)
-    monkeypatch.setattr("hopline_collector.consumer._STUMBLE_SECONDS", 0.01)
+    monkeypatch.setattr("hopline_collector.handover.consumer._STUMBLE_SECONDS", 0.01)
     line, stop = HandOver(journal, MemoryWriter(), SETTINGS, clock=lambda: NOW), threading.Event()
     thread = threading.Thread(target=line.run, args=(stop,))
     thread.start()
@@ -74,3 +76,51 @@ def test_a_store_that_is_too_busy_stops_no_partition(journal: Journal) -> None:
     (lane,) = line.lanes.values()
     assert (lane.stopped, lane.trouble) == (False, "")
     assert line.progress == 1
+
+
+class LateRules(NoRules):
+    """Snapshots that cannot be read for a while, as on a replica that lags."""
+
+    def __init__(self, failures: int) -> None:
+        self._failures = failures
+
+    def load(self, number: int) -> Rules:
+        if self._failures:
+            self._failures -= 1
+            raise RulesError(f"the plan names rules {number}, which are not there")
+        return super().load(number)
+
+
+def test_rules_that_cannot_be_read_yet_stop_no_partition(journal: Journal) -> None:
+    """K4: a snapshot that a replica lacks still comes; waiting for it is no failure of the block."""
+    writer, now = MemoryWriter(), [0.0]
+    journal.append([("native", wire_message(wire_row(1)))])
+    rules = LateRules(INSERT_FAILURES + 5)
+    line = HandOver(journal, writer, SETTINGS, rules=rules, clock=lambda: NOW, monotonic=lambda: now[0])
+    for _ in range(INSERT_FAILURES + 10):
+        now[0] += 10
+        line.step(0.0)
+    assert [row["id"] for row in writer.rows] == [1]
+
+
+def test_a_source_that_does_not_answer_is_told_until_it_does(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K3: a broker that hangs makes polling come back empty; only its other calls tell."""
+    away, answer = threading.Event(), journal.ends
+
+    def ends() -> Any:
+        if away.is_set():
+            raise SourceError("no answer in 5000 ms")
+        return answer()
+
+    monkeypatch.setattr(journal, "ends", ends)
+    away.set()
+    line, stop = HandOver(journal, MemoryWriter(), SETTINGS), threading.Event()
+    thread = threading.Thread(target=line.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: "no answer in 5000 ms" in line.trouble, 10)
+        away.clear()
+        wait_until(lambda: not line.trouble, 10)
+    finally:
+        stop.set()
+        thread.join()

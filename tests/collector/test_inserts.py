@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.core import Block, Message
-from hopline_collector.inserts import InsertThread, at_once
-from hopline_collector.source import Arrived, Assigned, Event, PartitionKey, Position, Revoked
+from hopline_collector.block.core import Block, Message
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.inserts import InsertThread, at_once
+from hopline_collector.sources.source import Arrived, Assigned, Event, PartitionKey, Position, Revoked
 from hopline_collector.store.errors import StoreAwayError
 from hopline_collector.store.memory import MemoryWriter
 from support.waiting import wait_until
@@ -46,7 +46,7 @@ class Partitions:
 
     def ended(self) -> list[PartitionKey]:
         """Partitions whose end is committed."""
-        return [key for key, position in self.commits if position == Position(1, "")]
+        return [key for key, position in self.commits if position.offset == 1]
 
     def seek(self, key: PartitionKey, offset: int) -> None: ...
     def pause(self, key: PartitionKey) -> None: ...

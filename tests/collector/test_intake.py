@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from hopline_collector.door.intake import MESSAGE_BYTES, IntakeAwayError, IntakeTooLargeError, KafkaIntake
 from hopline_collector.formats import native
-from hopline_collector.intake import MESSAGE_BYTES, IntakeAwayError, KafkaIntake
 from support.wire_rows import wire_message, wire_row
 
 TOPICS = {"hopline.spans": "native", "zipkin": "zipkin"}
@@ -48,3 +48,23 @@ def test_a_format_without_topic_never_fails_a_post(sent: Any) -> None:
     assert len(sent) == 1
     with pytest.raises(IntakeAwayError):
         KafkaIntake(("h:1",), {"zipkin": "zipkin"}, {}).accept([("native", b"a")], None)
+
+
+def test_refused_rows_of_a_large_body_go_along(sent: Any) -> None:
+    """K4, C3: what was refused becomes a dead letter, however large the body around it is."""
+    good = [wire_row(number, attrs={"url": "x" * 5_000}) for number in range(1, 301)]
+    bad = wire_row(400, start_us="soon")
+    body = wire_message(*good, bad)
+    assert len(body) > MESSAGE_BYTES
+    KafkaIntake(("h:1",), TOPICS, {}).accept([("native", body)], None)
+    decoded = [native.decode(message) for _, message in sent]
+    assert sum(len(batch.rows) for one in decoded for batch in one.batches) == 300
+    assert [refused.index for one in decoded for refused in one.refused] == [0]
+
+
+def test_a_row_that_no_broker_takes_is_refused_for_good(sent: Any) -> None:
+    """K4: 503 would have the sender try for ever, and the broker's refusal would close the producer of all posts."""
+    row = wire_row(1, attrs={f"a{number}": "x" * 100_000 for number in range(12)})
+    with pytest.raises(IntakeTooLargeError, match="at most 900000"):
+        KafkaIntake(("h:1",), TOPICS, {}).accept([("native", wire_message(row))], None)
+    assert sent == []

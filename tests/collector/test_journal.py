@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hopline_collector.journal import BATCH_SECONDS, Batch, Journal, JournalFullError
-from hopline_collector.source import Arrived, Position, SourceError
+from hopline_collector.sources.journal import BATCH_SECONDS, Batch, Journal, JournalFullError
+from hopline_collector.sources.source import Arrived, Position, SourceError
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_closed_journal_refuses(journal: Journal) -> None:
 
 WRITE_FOR_EVER = """
 import sys, pathlib
-from hopline_collector.journal import Journal
+from hopline_collector.sources.journal import Journal
 journal = Journal(pathlib.Path(sys.argv[1]))
 number = 0
 while True:

@@ -8,12 +8,12 @@ import pytest
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.core import Block
-from hopline_collector.intake import IntakeAwayError, KafkaIntake
-from hopline_collector.kafka_source import KafkaSettings, KafkaSource
-from hopline_collector.ledger import flaws
-from hopline_collector.source import Assigned, PartitionKey, Position, SourceError
+from hopline_collector.block.core import Block
+from hopline_collector.door.intake import IntakeAwayError, KafkaIntake
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.ledger import flaws
+from hopline_collector.sources.kafka_log import KafkaSettings, KafkaSource
+from hopline_collector.sources.source import Assigned, PartitionKey, Position, SourceError
 from hopline_collector.store.memory import MemoryWriter
 from hopline_deploy.broker import Broker
 from support.waiting import wait_until
@@ -135,7 +135,7 @@ def test_a_rebalance_between_plan_and_commit(kafka_broker: Broker, topic: Topic,
 
     def finished() -> bool:
         after.step(0.1)
-        return len(writer.rows) >= 20 and writer.ledger_end("kafka", name, 0) >= 20
+        return len(writer.rows) >= 20 and max((e.end for e in writer.ledger), default=0) >= 20
 
     wait_until(finished, 30, interval=0.0)
     assert sorted(row["id"] for row in writer.rows) == list(range(1, 21))
@@ -195,7 +195,7 @@ def test_a_broker_that_is_not_there_is_told_and_asked_anew(monkeypatch: pytest.M
             closed.append(timeout)
 
     closed: list[float] = []
-    monkeypatch.setattr("hopline_collector.intake._producer", lambda *_: Unreachable())
+    monkeypatch.setattr("hopline_collector.door.intake._producer", lambda *_: Unreachable())
     intake = KafkaIntake(("127.0.0.1:1",), {"t": "native"}, {})
     for _ in range(2):
         with pytest.raises(IntakeAwayError):

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 
-from hopline_collector import limits
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.core import Block, Message, build_block
-from hopline_collector.intake import JournalIntake
-from hopline_collector.journal import Journal
+from hopline_collector.block import limits
+from hopline_collector.block.core import Block, Message, build_block
+from hopline_collector.door.intake import JournalIntake
+from hopline_collector.door.receivers import create_router
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.plan import Plan
 from hopline_collector.metrics import Metrics
-from hopline_collector.plan import Plan
-from hopline_collector.receivers import create_router
+from hopline_collector.sources.journal import Journal
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreError, StoreRefusedError
 from hopline_collector.store.writer import ClickHouseWriter
@@ -171,14 +171,27 @@ def test_an_import_of_years_is_stored_once_though_the_first_try_dies_half_way(
 class DyingWriter(ClickHouseWriter):
     """Refuses the second piece of a block once."""
 
-    failures = 0
+    def __init__(self, store: ClickHouse) -> None:
+        super().__init__(store)
+        self.failures = self.inserted = 0
+        self._store: Any = DyingStore(store, self)
 
-    def _insert(self, table: str, names: Any, columns: Any, token: str) -> None:
-        if table == "ingest" and not self.failures and getattr(self, "inserted", 0) == 1:
-            self.failures = 1
+
+class DyingStore:
+    """The store of a :class:`DyingWriter`."""
+
+    def __init__(self, store: ClickHouse, writer: DyingWriter) -> None:
+        self._store, self._writer = store, writer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def insert(self, table: str, rows: Any, token: str) -> None:
+        if table == "ingest" and not self._writer.failures and self._writer.inserted == 1:
+            self._writer.failures = 1
             raise StoreRefusedError("made to fail")
-        super()._insert(table, names, columns, token)
-        self.inserted = getattr(self, "inserted", 0) + 1
+        self._store.insert(table, rows, token)
+        self._writer.inserted += 1
 
 
 def test_a_refusal_of_a_later_piece_is_no_reason_for_another_plan(engine: ClickHouse) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hopline_collector.core import INGEST_COLUMNS, Message, build_block
-from hopline_collector.pairing import settle
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import INGEST_COLUMNS, Message, build_block
+from hopline_collector.chores.pairing import settle
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.writer import ClickHouseWriter
 from support.call_oracle import Edges, recount

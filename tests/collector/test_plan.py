@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hopline_collector import plan as plans
-from hopline_collector.plan import Plan, PlanError
+from hopline_collector.handover import plan as plans
+from hopline_collector.handover.plan import Mark, Plan, PlanError
 
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden" / "plan.json"
 
@@ -15,10 +15,17 @@ def test_the_golden_plans_read_and_write_as_they_stand() -> None:
     """C1: the committed text is a contract between versions of the collector."""
     for case in json.loads(GOLDEN.read_text()):
         plan = plans.decode(case["offset"], case["text"])
-        assert plan is not None
-        assert [plan.start, plan.end, plan.now, plan.rules, plan.phase, plan.tries, list(plan.skip)] == case["fields"]
+        assert isinstance(plan, Plan)
+        fields = [plan.start, plan.end, plan.now, plan.rules, plan.phase, plan.tries, list(plan.skip), plan.log]
+        assert fields == case["fields"]
         if case["canonical"]:
             assert plans.encode(plan) == case["text"]
+
+
+def test_a_mark_comes_back() -> None:
+    """K2: a committed offset says whose it is and which log it belongs to."""
+    assert plans.encode_mark(Mark("c/1f", 5)) == '{"v":2,"now":5,"log":"c/1f"}'
+    assert plans.decode(7, plans.encode_mark(Mark("c/1f", 5))) == Mark("c/1f", 5)
 
 
 def test_no_metadata_is_no_plan() -> None:
@@ -27,7 +34,7 @@ def test_no_metadata_is_no_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "{}", '{"v":2,"e":9,"now":1}', '{"v":1,"e":7,"now":1}', '{"v":1,"e":9,"now":-1}', "[]"]
+    "text", ["x", "{}", '{"v":3,"e":9,"now":1}', '{"v":1,"e":7,"now":1}', '{"v":1,"e":9,"now":-1}', "[]"]
 )
 def test_what_is_no_plan_is_never_planned_over(text: str) -> None:
     """C1: an unknown plan may be stored in part, so it stops the partition."""
@@ -49,9 +56,15 @@ def test_narrowing_halves_and_at_last_skips() -> None:
 def test_another_block_has_another_token() -> None:
     """C1: the token tells range, clock and skipped messages apart."""
     plan = Plan(10, 14, 5)
-    others = [Plan(10, 13, 5), Plan(11, 14, 5), Plan(10, 14, 6), Plan(10, 14, 5, skip=(10,))]
+    others = [
+        Plan(10, 14, 5, log="c/1f"),
+        Plan(10, 13, 5),
+        Plan(11, 14, 5),
+        Plan(10, 14, 6),
+        Plan(10, 14, 5, skip=(10,)),
+    ]
     tokens = {p.token("kafka", "t", 0) for p in [plan, *others]} | {plan.token("kafka", "t", 1)}
-    assert len(tokens) == 6
+    assert len(tokens) == 7
     assert plan.inserting().token("kafka", "t", 0) == plan.token("kafka", "t", 0)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.core import Message, build_block
-from hopline_collector.journal import Journal
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.plan import Plan
+from hopline_collector.sources.journal import Journal
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreAwayError
 from hopline_collector.store.writer import ClickHouseWriter

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from hopline_collector.consumer import HandOverSettings
+from hopline_collector.handover.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.waiting import wait_until
 from support.wire_rows import wire_message, wire_row
 
@@ -64,7 +64,7 @@ def test_metrics_have_a_second_name(collector: Collector) -> None:
     assert ask(collector, "GET", "/prometheus").headers["content-type"].startswith("text/plain")
 
 
-def test_it_starts_before_its_store_and_catches_up(own_clickhouse: Front, tmp_path: Path) -> None:
+def test_it_starts_before_its_store_and_catches_up(own_clickhouse: ClickHouseServer, tmp_path: Path) -> None:
     """C2: with ClickHouse away from the start posts are kept, health says why, and all is stored later."""
     own_clickhouse.stop()
     store = ClickHouse(StoreSettings(url=own_clickhouse.url))

@@ -3,20 +3,22 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Iterator
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+import zstandard
 from fastapi import FastAPI, Request, Response
 
-from hopline_collector.bodies import Gate, RefusedError, read_body, refusal
-from hopline_collector.intake import Entry, IntakeAwayError, IntakeFullError, JournalIntake
-from hopline_collector.journal import Batch, Journal
+from hopline_collector.door.bodies import Gate, RefusedError, read_body, refusal
+from hopline_collector.door.intake import Entry, IntakeAwayError, IntakeFullError, JournalIntake
+from hopline_collector.door.receivers import create_router
 from hopline_collector.metrics import Metrics
-from hopline_collector.receivers import create_router
+from hopline_collector.sources.journal import Batch, Journal
 
 URL = "/api/v1/spans"
 JSON = {"content-type": "application/json"}
@@ -115,6 +117,39 @@ def test_gzip_is_understood(client: Client) -> None:
     """C4: a compressed body is inflated before it is kept."""
     body = gzip.compress(json.dumps([ROW]).encode())
     assert client.post(URL, content=body, headers={**JSON, "content-encoding": "gzip"}).json()["accepted"] == 1
+
+
+def bare_deflate(body: bytes) -> bytes:
+    """Without zlib's head and checksum, as some clients send it."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("deflate", zlib.compress),
+        ("deflate", bare_deflate),
+        ("zstd", zstandard.compress),
+        ("zstd", lambda body: zstandard.compress(body[:9]) + zstandard.compress(body[9:])),
+    ],
+)
+def test_other_encodings_are_understood(client: Client, encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    """N17: deflate in both of its forms and zstd are inflated within the same bound, and not cut short."""
+    body = json.dumps([ROW]).encode()
+    headers = {**JSON, "content-encoding": encoding}
+    assert client.post(URL, content=pack(body), headers=headers).json()["accepted"] == 1
+    assert client.post(URL, content=pack(b" " * 5_000_000), headers=headers).status_code == 413
+    assert client.post(URL, content=pack(body)[:-3], headers=headers).json()["error"] == f"bad_{encoding}"
+    assert client.post(URL, content=b"nonsense", headers=headers).json()["error"] == f"bad_{encoding}"
+
+
+def test_thrift_is_told_where_to_go(client: Client) -> None:
+    """N17: Jaeger's Thrift over HTTP is refused aloud, with the way that is open."""
+    headers = {"content-type": "application/vnd.apache.thrift.binary"}
+    answer = client.post(f"{URL.removesuffix('/v1/spans')}/traces?format=jaeger.thrift", content=b"x", headers=headers)
+    assert answer.status_code == 415
+    assert "/v1/traces" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from hopline_collector import rule_book, rules
-from hopline_collector.consumer import HandOver, HandOverSettings
-from hopline_collector.core import Message, build_block
-from hopline_collector.journal import Journal
-from hopline_collector.ledger import balanced
-from hopline_collector.plan import Plan
-from hopline_collector.rule_book import RuleBook, Snapshots
-from hopline_collector.rules import ALL, OTHER, News, Rate, Rules, RulesError
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.handover.consumer import HandOver, HandOverSettings
+from hopline_collector.handover.ledger import balanced
+from hopline_collector.handover.plan import Plan
+from hopline_collector.rules import rule_book, rules
+from hopline_collector.rules.rule_book import RuleBook, Snapshots
+from hopline_collector.rules.rules import ALL, OTHER, News, Rate, Rules, RulesError
+from hopline_collector.sources.journal import Journal
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.errors import StoreAwayError
 from hopline_collector.store.memory import MemorySnapshots, MemoryWriter
@@ -105,13 +105,41 @@ def test_names_out_of_use_make_room() -> None:
 
 def test_a_bomb_of_services_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """C5: a snapshot holds so many names at most."""
-    monkeypatch.setattr(rule_book, "NAMES_MAX", 10)
+    monkeypatch.setattr(rules, "NAMES_MAX", 10)
     book = RuleBook(MemorySnapshots())
     book.observe(News({f"s{number}": ["a", "b"] for number in range(50)}))
     number = book.current(NOW)
     assert sum(map(len, book.load(number).operations.values())) == 10
     book.observe(News({"more": ["a"]}))
     assert book.current(NOW) == number
+
+
+def test_a_full_snapshot_makes_room_within_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """K5: what is out of use goes, so that new services need not wait for a day."""
+    monkeypatch.setattr(rules, "NAMES_MAX", 3)
+    snapshots = MemorySnapshots()
+    book = RuleBook(snapshots)
+    book.observe(News({"bomb": ["a", "b", "c"]}))
+    assert known(book).room == 0
+    snapshots.in_use = {"bomb": frozenset({"a"})}
+    assert known(book, NOW + rule_book.REVIEW_FULL_US).room == 0
+    assert known(book, NOW + rule_book.REVIEW_FULL_US + 1).room == 2
+
+
+def test_of_too_many_names_in_use_every_service_keeps_its_latest(
+    engine: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K5: one large service leaves room for the small ones."""
+    hour = DAY // 24
+    late = [wire_row(number, name=f"op{number}", start_us=NOW - (9 - number) * hour) for number in range(1, 9)]
+    bodies = [wire_message(*late)] + [
+        wire_message(wire_row(100 + number, name="only"), process={"service": f"s{number}"}) for number in range(2)
+    ]
+    block = build_block([Message(n, "native", body) for n, body in enumerate(bodies)], Plan(0, 3, NOW))
+    ClickHouseWriter(engine).write(block, "t")
+    monkeypatch.setattr("hopline_collector.store.snapshots.IN_USE_MOST", 5)
+    found = ClickHouseSnapshots(engine).operations_in_use(NOW)
+    assert found == {"orders": {"op8", "op7", "op6"}, "s0": {"only"}, "s1": {"only"}}
 
 
 def test_a_store_that_is_away_delays_the_next_snapshot_only(monkeypatch: pytest.MonkeyPatch) -> None:

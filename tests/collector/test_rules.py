@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopline_collector import rules
-from hopline_collector.core import Block, Message, build_block
-from hopline_collector.ledger import balanced
-from hopline_collector.plan import Plan
-from hopline_collector.rules import OTHER, Rate, Rules, RulesError
+from hopline_collector.block.core import Block, Message, build_block
+from hopline_collector.handover.ledger import balanced
+from hopline_collector.handover.plan import Plan
+from hopline_collector.rules import rules
+from hopline_collector.rules.rules import OTHER, Rate, Rules, RulesError
 from support.wire_rows import NOW, random_row, wire_message, wire_row
 
 BIG = (7).to_bytes(16, "big")
@@ -47,6 +47,20 @@ def test_a_thousand_operations_are_kept_in_one_block() -> None:
     columns = block_of(bomb, good).columns
     assert len(set(columns["name"][:1_500])) == 1_001
     assert columns["name"][1_500] == "fine"
+
+
+def test_the_limit_holds_when_no_more_names_fit_at_all() -> None:
+    """K5: 100,000 names are known, so no snapshot would ever learn a new one; it must not come in uncounted."""
+    services = {f"s{number}": frozenset(f"op{n}" for n in range(1_000)) for number in range(99)}
+    snapshot = Rules(5, operations={**services, "orders": frozenset(f"op{n}" for n in range(998))})
+    block = block_of(named("new", "op1", "late", "later", "new", "op2"), snapshot=snapshot)
+    assert block.columns["name"] == ["new", "op1", "late", OTHER, "new", "op2"]
+    full = Rules(6, operations={**services, "orders": snapshot.operations["orders"] | {"new", "late"}})
+    newcomer = wire_message(wire_row(9, name="first"), process={"service": "users"})
+    block = block_of(named("op1", "later"), newcomer, snapshot=full)
+    assert block.columns["name"] == ["op1", OTHER, OTHER]
+    assert block.columns["attrs"][2]["source.name"] == "first"
+    assert (block.counts.cut, block.news.operations) == ({"too_many_operations": 2}, {})
 
 
 def test_rows_of_a_closed_trace_count_and_are_not_kept() -> None:

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hopline.model import DEBUG, SAMPLED
-from hopline_collector.core import Block, Message, build_block
-from hopline_collector.ledger import balanced
-from hopline_collector.plan import Plan
-from hopline_collector.rules import ALL, Rate, Rules
-from hopline_collector.sampling import began_us, keeps, share_at
+from hopline_collector.block.core import Block, Message, build_block
+from hopline_collector.block.sampling import began_us, keeps, share_at
+from hopline_collector.handover.ledger import balanced
+from hopline_collector.handover.plan import Plan
+from hopline_collector.rules.rules import ALL, Rate, Rules
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.writer import ClickHouseWriter
 from support.oracle import differences

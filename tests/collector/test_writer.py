@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from hopline_collector.core import INGEST_COLUMNS, Block, Message, build_block
+from hopline_collector.block.core import INGEST_COLUMNS, Block, Message, build_block
 from hopline_collector.formats import Report
-from hopline_collector.ledger import LedgerEntry
-from hopline_collector.plan import Plan
+from hopline_collector.handover.ledger import LedgerEntry
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError
+from hopline_collector.store.errors import StoreAwayError, StoreError, StoreRefusedError, translated
 from hopline_collector.store.memory import MemoryWriter
-from hopline_collector.store.migrate import current_version, migrate, migrations
-from hopline_collector.store.writer import ClickHouseWriter, SpanWriter, translated
-from support.engine import Front
+from hopline_collector.store.migrate import check_version, current_version, migrate, migrations
+from hopline_collector.store.writer import ClickHouseWriter, SpanWriter
+from support.clickhouse_server import Server as ClickHouseServer
 from support.oracle import differences, rows_of
 from support.wire_rows import NOW, random_row, wire_message, wire_row
 
@@ -43,7 +43,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[tuple[SpanWriter, Count]]
         store = request.getfixturevalue("engine")
         yield ClickHouseWriter(store), counter(store)
     else:
-        front: Front = request.getfixturevalue("clickhouse")
+        front: ClickHouseServer = request.getfixturevalue("clickhouse")
         store = ClickHouse(StoreSettings(url=front.url, database="writer_contract"))
         front.execute("DROP DATABASE IF EXISTS writer_contract")
         migrate(store)
@@ -130,15 +130,14 @@ def test_a_block_of_more_days_than_an_insert_may_touch_is_stored_whole_and_once(
 
 def test_an_insert_over_too_many_days_is_refused_whole(engine: ClickHouse) -> None:
     """R1: the engine's own limit is known to come before anything is written."""
-    writer = ClickHouseWriter(engine)
     block = block_of(wire_message(*[wire_row(i) for i in range(1, 202)]))
     block.columns["start_us"] = [NOW - day * 86_400_000_000 for day in range(201)]
     with pytest.raises(StoreRefusedError):
-        writer._insert("ingest", INGEST_COLUMNS, [block.columns[name] for name in INGEST_COLUMNS], "a")
+        engine.insert("ingest", {name: block.columns[name] for name in INGEST_COLUMNS}, "a")
     assert counter(engine)("spans") == 0
 
 
-def test_a_store_that_went_away_is_told_apart(own_clickhouse: Front) -> None:
+def test_a_store_that_went_away_is_told_apart(own_clickhouse: ClickHouseServer) -> None:
     """C2: nothing is refused because a server is down, and the same call works when it is back."""
     store = ClickHouse(StoreSettings(url=own_clickhouse.url))
     migrate(store)
@@ -177,6 +176,14 @@ def test_migrations_apply_once(engine: ClickHouse) -> None:
     """C10: the command is idempotent and keeps its version."""
     assert migrate(engine) == []
     assert current_version(engine) == max(m.version for m in migrations(engine.settings))
+
+
+def test_a_version_that_was_left_out_is_noticed(engine: ClickHouse) -> None:
+    """K5: a start that only checks tells of every version that is not there, not of the highest alone."""
+    check_version(engine)
+    engine.define(f"ALTER TABLE {engine.database}.schema_version DELETE WHERE version = 2 SETTINGS mutations_sync = 1")
+    with pytest.raises(StoreError, match="lacks 2 of"):
+        check_version(engine)
 
 
 def test_the_cluster_gets_replicated_tables_and_one_name_for_all_shards() -> None:

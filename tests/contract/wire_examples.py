@@ -31,7 +31,7 @@ def spans() -> list[Span]:
     """A server row with everything, its plain child, a call, a producer row, and an open row."""
     config, _ = settings.load({"service": "orders", "endpoint": "memory:", "clock": lambda: START_NS}, {})
     tracer = Tracer(config, Reporter(config, MemoryTransport(Counts()), Counts()))
-    entry = Entry(tracer, TRACE, "POST /orders", path="0.1", remote_id=0xA3CE929D0E0E4736, weight=2_000)
+    entry = Entry(tracer.process, TRACE, "POST /orders", path="0.1", remote_id=0xA3CE929D0E0E4736, weight=2_000)
     entry.flags = SAMPLED | DEBUG | LOAD_TEST
     entry.caller = ("gateway", "h0:8001", "sh-1", "POST /checkout")
     server = Span(entry, None, 0, 0x00F067AA0BA902B7, "POST /orders", "server", {"http.response.status_code": "504"})
@@ -46,7 +46,7 @@ def spans() -> list[Span]:
     call.set_attempt(1)
     message = Span(entry, server, next(numbers), 3, "send mail", "producer", {"messaging.system": "kafka"})
     message.peer, message.peer_kind = "mail", "mq"
-    plain_entry = Entry(tracer, TRACE + 1, "nightly")
+    plain_entry = Entry(tracer.process, TRACE + 1, "nightly")
     root = Span(plain_entry, None, 0, 4, "nightly", "local", {})
     child = Span(plain_entry, root, next(root.numbering().numbers), 5, "步骤", "local", {"a": "b"})
     still_open = Span(plain_entry, root, next(root.numbers), 6, "open", "local", {})

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from typer.testing import CliRunner
 
-from hopline_deploy.access import AccessMiddleware, TokenError, create, is_loopback, load
+from hopline_deploy.access import AccessMiddleware, TokenError, TokenFile, create, is_loopback, load
 from hopline_deploy.commands import app
 from hopline_deploy.settings import SettingsError
 from hopline_deploy.settings import load as load_settings
@@ -56,7 +56,7 @@ def client(tokens: dict[str, str], tmp_path: Path) -> Client:
     paths = ("/", "/health/live", "/api/v1/spans", "/api/v1/dead", "/api/v1/retention/run", "/api/v1/retention/plan")
     routes = [Route(path, here, methods=["GET", "POST", "DELETE"]) for path in (*paths, "/api/v1/pins/ab")]
     inner = Starlette(routes=routes)
-    return Client(AccessMiddleware(inner, load(tmp_path / "tokens")))
+    return Client(AccessMiddleware(inner, TokenFile(tmp_path / "tokens")))
 
 
 @pytest.mark.parametrize(
@@ -182,3 +182,30 @@ def test_tls_by_setting(children: Children, tmp_path: Path) -> None:
     assert url.startswith("https://")
     trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
     assert httpx.get(f"{url}/health/live", verify=trusted).status_code == 200
+
+
+def test_tokens_end_and_are_revoked_without_a_restart(tmp_path: Path) -> None:
+    """A4: an ended token opens nothing; lines taken out or added count within a second; half a line counts for none."""
+    now = [0.0]
+    ci_line, ended_line = create("read", "ci")[1], create("read", "old", "2026-11-18T00:00:00Z")[1]
+    file = tmp_path / "tokens"
+    file.write_text(f"{ci_line}\n{ended_line}\n")
+    known = TokenFile(file, clock=lambda: now[0])
+    assert {token.name for token in known()} == {"ci", "old"}
+    now[0] = 1_795_000_000.0
+    assert [token.name for token in known()] == ["ci"]
+    file.write_text(ended_line.replace("until=2026", "until=2036") + "\n" + ci_line[:20])
+    now[0] += 1
+    assert [token.name for token in known()] == ["old"]
+    file.unlink()
+    now[0] += 1
+    assert known() == ()
+
+
+@pytest.mark.parametrize("rest", ["until=tomorrow", "until=2027-01-01T00:00:00", "nme=x", "name="])
+def test_what_a_line_of_a_token_may_not_say(tmp_path: Path, rest: str) -> None:
+    """A4: a wrong end or word is named with its line."""
+    (tmp_path / "tokens").write_text(f"{create('read')[1]} {rest}\n")
+    with pytest.raises(TokenError, match="line 1"):
+        load(tmp_path / "tokens")
+    assert CliRunner().invoke(app, ["token", "--until", "never"]).exit_code == 2

@@ -15,7 +15,7 @@ from hopline_collector.store.migrate import migrate
 from hopline_deploy.broker import Broker
 from hopline_deploy.commands import app
 from support import Children, wait_until
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.filled import fill
 from support.hopline_process import Server
 
@@ -55,7 +55,7 @@ def test_the_shell_can_complete(children: Children) -> None:
     asked = {"_HOPLINE_COMPLETE": "complete_bash", "COMP_WORDS": "hopline d", "COMP_CWORD": "1"}
     child = children.python("-m", "hopline_deploy", env=asked)
     child.wait(30)
-    assert set(child.output.split()) == {"dead", "demo", "doctor"}
+    assert set(child.output.split()) == {"dead", "demo", "differs", "doctor"}
 
 
 def hopline(children: Children, *arguments: str) -> str:
@@ -88,7 +88,7 @@ def test_dead_letters_are_listed_shown_and_replayed(
     assert children.python("-m", "hopline_deploy", "dead", "replay", "--server", server.url).wait(30) == 2
 
 
-def test_retention_plan_names_what_would_go(children: Children, clickhouse: Front) -> None:
+def test_retention_plan_names_what_would_go(children: Children, clickhouse: ClickHouseServer) -> None:
     """C7: `hopline retention plan` shows what would be dropped before it is."""
     settings = StoreSettings(url=clickhouse.url, database="kept_for_days")
     store = ClickHouse(settings)

@@ -1,6 +1,8 @@
 """What the processes are made of."""
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from hopline_collector.store.thinning import DAYS_LEAST, ThinningSettings
+from hopline_collector.chores.thinning import DAYS_LEAST, ThinningSettings
 from hopline_deploy.compose import collector_settings, compose, gather
 from hopline_deploy.settings import Role, Settings, SettingsError
 
@@ -42,7 +44,7 @@ def routes(role: Role, folder: Path) -> Counter[tuple[str, str]]:
 
 def get(app: ASGIApp, path: str) -> httpx.Response:
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.get(path)
 
     return asyncio.run(ask())
@@ -54,6 +56,28 @@ def test_each_role_has_its_routes_once(role: Role, tmp_path: Path) -> None:
     found = routes(role, tmp_path)
     assert [route for route in EXPECTED[role] if route not in found] == []
     assert [route for route, times in found.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("role", ["up", "collector", "query"])
+def test_a_process_without_its_store_tells_so(role: Role, tmp_path: Path) -> None:
+    """A2: every process can be watched while the store is away, and counts what failed by reason."""
+    app = compose(role, chosen(tmp_path))
+    get(app, "/metrics")
+    lines = get(app, "/metrics").text.splitlines()
+    assert "hopline_store_up 0.0" in lines
+    failed = 'hopline_store_failures_total{reason="away",statement="query"} '
+    assert [line for line in lines if line.startswith(failed) and not line.endswith(" 0.0")]
+    assert [line for line in lines if line.startswith("hopline_disk_free_bytes ")]
+
+
+@pytest.mark.parametrize("role", ["up", "collector", "query"])
+def test_no_body_is_read_by_the_framework(role: Role, tmp_path: Path) -> None:
+    """R5: the framework reads a declared body without a bound, so every route reads its own by the bounded reader."""
+    found = [route for router in gather(role, chosen(tmp_path)).routers for route in router.routes]
+    listed = [context for route in found for context in getattr(route, "effective_route_contexts", list)()]
+    checked = [*(route for route in found if isinstance(route, APIRoute)), *listed]
+    assert len(checked) > 3
+    assert [route.path for route in checked if getattr(route, "body_field", None) is not None] == []
 
 
 def test_halves_do_not_overlap(tmp_path: Path) -> None:
@@ -102,3 +126,11 @@ def test_the_least_age_is_the_collectors(tmp_path: Path) -> None:
     assert chosen(tmp_path, thinning_days=DAYS_LEAST, span_days=30).thinning_days == DAYS_LEAST
     with pytest.raises(SettingsError, match=f"{DAYS_LEAST} and more"):
         chosen(tmp_path, thinning_days=DAYS_LEAST - 1, span_days=30)
+
+
+def test_what_few_need_is_not_loaded_at_start():
+    """O2: the clients of brokers and the library of graphs load when they are first used; a start does not wait."""
+    parts = "hopline_deploy.compose, hopline_collector.process, hopline_query.api, hopline_query.service, hopline_ui"
+    code = f"import sys, {parts}; print(sorted({{'kafka', 'networkx', 'numpy', 'grpc'}} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert found.stdout.strip() == "[]"

@@ -1,19 +1,34 @@
 """What the documents say runs, and their links lead somewhere."""
 
+import json
 import re
+import shlex
+import sys
+import tomllib
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.main import get_command
 
 import hopline
-from hopline_collector import limits, rules
+from hopline.testing import Recorder
+from hopline_collector.block import limits
+from hopline_collector.rules import rules
 from hopline_deploy.commands import app
+from hopline_deploy.settings import Settings
+from hopline_deploy.verbs import unknown
+from hopline_query.alerts.rules import parse
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_SHELL = re.compile(r"^ *```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"(?:export )?(?:[A-Z_]+=\S+ )*(?:hopline|make) |export [A-Z_]+=")
+_TOML = re.compile(r"^```toml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_JSON = re.compile(r"^```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#\s]+)")
 
 
@@ -24,14 +39,48 @@ def _end_tracing():
     hopline.shutdown(0)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/instrument.md", "docs/opentelemetry.md"])
-def test_snippets_run(page: str) -> None:
+@pytest.mark.parametrize(
+    "page", [str(page.relative_to(ROOT)) for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
+)
+def test_snippets_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """O4: the code blocks of a page run one after the other, as a reader would type them."""
+    monkeypatch.setitem(sys.modules, "shop_client", library())
     blocks = _BLOCK.findall((ROOT / page).read_text())
     assert blocks
     space: dict[str, object] = {"__name__": "snippet"}
     for block in blocks:
         exec(compile(block, page, "exec"), space)
+
+
+def library() -> ModuleType:
+    """The library that docs/hooks.md writes a hook for."""
+
+    class Client:
+        host = "shop.example:80"
+
+        def request(self, path: str, headers: dict[str, str] | None = None) -> SimpleNamespace:
+            return SimpleNamespace(status=200, path=path, headers=headers)
+
+    made = ModuleType("shop_client")
+    made.Client = Client  # type: ignore[attr-defined]
+    return made
+
+
+def test_the_hook_of_the_page_makes_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O4: the hook that docs/hooks.md writes traces its library, hands the context on, and lets go of it again."""
+    made = library()
+    monkeypatch.setitem(sys.modules, "shop_client", made)
+    (block,) = _BLOCK.findall((ROOT / "docs/hooks.md").read_text())
+    space: dict[str, Any] = {"__name__": "snippet"}
+    exec(compile(block, "docs/hooks.md", "exec"), space)
+    plain = made.Client.request
+    space["install"]()
+    with Recorder() as recorder, hopline.span("checkout"):
+        answer = made.Client().request("/carts")
+    space["uninstall"]()
+    assert "traceparent" in answer.headers
+    assert [(row.kind, row.peer) for row in recorder.spans if row.kind == "client"] == [("client", "shop.example:80")]
+    assert made.Client.request is plain
 
 
 def test_the_functions_of_the_readme_work() -> None:
@@ -40,6 +89,67 @@ def test_the_functions_of_the_readme_work() -> None:
     for block in _BLOCK.findall((ROOT / "README.md").read_text()):
         exec(compile(block, "README.md", "exec"), space)
     assert space["price"]([1, 2]) == 3
+
+
+def test_the_chinese_readme_keeps_up() -> None:
+    """A12: it has the code and the links of the English one."""
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    codes = [[re.sub(r"\s*#.*", "", block) for block in _BLOCK.findall(text)] for text in (english, chinese)]
+    assert codes[0] == codes[1]
+    targets = [set(_LINK.findall(text)) - {"README.md", "README.zh-CN.md"} for text in (english, chinese)]
+    assert targets[1] == targets[0]
+
+
+def shell_lines() -> list[tuple[str, list[str]]]:
+    """Page and words of each command in a block of a page, without comments."""
+    found = []
+    for page in PAGES:
+        for block in _SHELL.findall(page.read_text()):
+            lines = [line.strip() for line in block.splitlines()]
+            found += [(page.name, shlex.split(line, comments=True)) for line in lines if _COMMAND.match(line)]
+    return found
+
+
+def test_commands_of_the_pages_are_taken() -> None:
+    """A12: verbs, options and settings in the blocks of all pages exist and take their values; make has the targets."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    names = set()
+    for page, words in shell_lines():
+        settings = [word.partition("=")[0] for word in words if re.fullmatch(r"[A-Z_]+=.*", word)]
+        assert unknown(dict.fromkeys(settings, "")) == [], page
+        command = [word for word in words if "=" not in word or word.startswith("-")]
+        if command[0] == "make":
+            assert set(command[1:]) <= targets, (page, words)
+        if command[0] == "hopline" and command[1] != "run":
+            parsed(command[1:])
+            names.add(command[1])
+    assert len(names) >= 10
+
+
+def parsed(words: list[str]) -> None:
+    """Parse as the command line does, and run nothing; a usage error is raised as it is."""
+    command = get_command(app)
+    context = command.make_context("hopline", list(words))
+    while hasattr(command, "resolve_command"):
+        name, command, words = command.resolve_command(context, words)
+        assert command is not None
+        context = command.make_context(name, list(words), parent=context)
+
+
+def test_settings_in_the_pages_are_taken() -> None:
+    """A12: the files of rules and settings that pages show are read as they stand."""
+    (alerts,) = _TOML.findall((ROOT / "docs/alerts.md").read_text())
+    assert {rule.measure for rule in parse(alerts).rules} >= {"success_rate", "p99_us", "qps", "new_edges", "loss"}
+    (settings,) = _TOML.findall((ROOT / "docs/sign-in.md").read_text())
+    assert Settings(**tomllib.loads(settings)).behind_proxy
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```json" in page.read_text()], ids=lambda p: p.name)
+def test_json_of_the_pages_parses(page: Path) -> None:
+    """A12: what a page shows as JSON is JSON, where nothing is left out of it."""
+    for block in _JSON.findall(page.read_text()):
+        if "..." not in block:
+            json.loads(re.sub(r"\s//.*", "", block))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -73,6 +183,6 @@ def test_the_readme_leads_to_every_page() -> None:
 
 def test_the_changes_name_every_verb() -> None:
     """O2: the list of verbs in CHANGELOG.md is the command's own."""
-    found = re.search(r"`hopline ([a-z|\s]+)`", (ROOT / "CHANGELOG.md").read_text())
+    found = re.search(r"`hopline (up [a-z|\s-]+)`", (ROOT / "CHANGELOG.md").read_text())
     assert found is not None
     assert sorted(found[1].replace("|", " ").split()) == sorted(get_command(app).commands)

@@ -15,9 +15,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from hopline_collector import receivers_grpc
-from hopline_collector.bodies import RefusedError
-from hopline_deploy.access import create, load, writers_only
+from hopline_collector.door import otlp_grpc as receivers_grpc
+from hopline_collector.door.bodies import RefusedError
+from hopline_deploy.access import TokenFile, create, writers_only
 from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.certificate import make_certificate
@@ -57,13 +57,13 @@ def test_only_writers_are_let_in(tmp_path: Path) -> None:
     """R5: 401 without a token, 403 with one that may only read."""
     made = {scope: create(scope) for scope in ("write", "read", "admin")}
     (tmp_path / "tokens").write_text("\n".join(line for _, line in made.values()))
-    admit = writers_only(load(tmp_path / "tokens"))
+    admit = writers_only(TokenFile(tmp_path / "tokens"))
     for header, status in (("", 401), ("Bearer guessed", 401), (f"Bearer {made['read'][0]}", 403)):
         with pytest.raises(RefusedError) as caught:
-            admit(header)
+            admit(header, "192.0.2.7")
         assert caught.value.status == status
     for scope in ("write", "admin"):
-        admit(f"Bearer {made[scope][0]}")
+        admit(f"Bearer {made[scope][0]}", "192.0.2.7")
 
 
 def test_without_the_extra_one_line_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import statistics
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -92,6 +94,20 @@ def test_both_ports_are_free_afterwards(children: Children) -> None:
         port = int(address.rpartition(":")[2])
         wait_until(lambda port=port: choose(Address("127.0.0.1", port, named=True)), what="a free port")
     assert free_ports(2)
+
+
+def test_a_kept_alive_answer_waits_for_no_acknowledgement(children: Children) -> None:
+    """C: header and body leave at once: with Nagle's algorithm on, each kept-alive answer takes 40 ms."""
+    child = children.python("-c", PROGRAM)
+    address = child.wait_for_text("at ").split()[1]
+    took = []
+    with httpx.Client() as client:
+        for _ in range(20):
+            begun = time.perf_counter()
+            assert client.get(address).text == "here"
+            took.append(time.perf_counter() - begun)
+    # A busy machine makes some of them slow, Nagle's algorithm all but the first ones.
+    assert statistics.median(took) < 0.03
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

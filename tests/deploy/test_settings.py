@@ -27,8 +27,8 @@ def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
         "file",
         "default",
     ]
-    assert loaded.given_by_flag("port")
-    assert not loaded.given_by_flag("group")
+    assert loaded.given("port")
+    assert not loaded.given("data")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,15 @@ def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
         ({"HOPLINE_THINNING_SLOW_S": "inf"}, "use 0 to 604800"),
         ({"HOPLINE_THINNING_DAYS": "7", "HOPLINE_SPAN_DAYS": "30"}, "8 and more"),
         ({"HOPLINE_THINNING_DAYS": "8", "HOPLINE_SPAN_DAYS": "8"}, "less than span_days"),
-        ({"HOPLINE_THINNING_DAYS": "8", "HOPLINE_SPAN_DAYS": "30", "HOPLINE_CLUSTER": "c"}, "not on a cluster"),
+        ({"HOPLINE_CLICKHOUSE": "http://a,http://b"}, "cluster by setting cluster"),
+        ({"HOPLINE_INSERT_QUORUM": "2"}, "only a replicated cluster"),
+        ({"HOPLINE_FREE_DISK_BYTES": "-1"}, "use 0 or more"),
+        ({"HOPLINE_THINNING_DAYS": "8", "HOPLINE_SPAN_DAYS": "30", "HOPLINE_CLUSTER": "c"}, "not on a replicated"),
+        ({"HOPLINE_TOPICS": "spans"}, "'spans': write topic=format"),
+        ({"HOPLINE_TOPICS": "a=native,b=soap,c=otlp,d=zipkin"}, "'b=soap': write topic=format"),
+        ({"HOPLINE_TOPICS": "a=native,a=otlp,d=zipkin"}, "topics: one is named twice"),
+        ({"HOPLINE_TOPICS": "a=native,b=zipkin"}, "topics: none has format otlp"),
+        ({"HOPLINE_REPLICATION_FACTOR": "-1"}, "replication_factor is -1"),
     ],
 )
 def test_a_bad_value_is_named(environ: dict[str, str], says: str) -> None:

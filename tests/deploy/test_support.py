@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import clickhouse_connect
 import pytest
@@ -14,9 +15,11 @@ from hopline_collector.store.migrate import current_version
 from hopline_deploy.broker import Broker, answers
 from hopline_query.service import QueryService
 from hopline_query.store.reader import ClickHouseReader
+from hopline_query.store.settling import settle
 from support import Children, require, wait_until
+from support.clickhouse_server import Server, Shards
 from support.engine import Front
-from support.filled import ROWS_PER_TRACE, fill
+from support.filled import ROWS_PER_TRACE, fill, settle_filled
 
 
 def test_a_missing_part_skips_locally(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,15 +92,21 @@ def test_topics_are_new_each_time(topic: Callable[..., str]) -> None:
 
 
 @pytest.fixture
-def client(clickhouse: Front):
+def front(children: Children, tmp_path: Path) -> Front:
+    found = Front(children, tmp_path / "data")
+    found.start()
+    return found
+
+
+@pytest.fixture
+def client(front: Front):
     database = "front_test"
-    clickhouse.execute(f"CREATE DATABASE {database} ENGINE = Atomic")
+    front.execute(f"CREATE DATABASE {database} ENGINE = Atomic")
     client = clickhouse_connect.get_client(
-        host="127.0.0.1", port=clickhouse.port, database=database, autogenerate_session_id=False
+        host="127.0.0.1", port=front.port, database=database, autogenerate_session_id=False
     )
     yield client
     client.close()
-    clickhouse.execute(f"DROP DATABASE {database}")
 
 
 def test_front_serves_the_http_client(client) -> None:
@@ -139,7 +148,7 @@ def test_front_tells_errors_apart(client) -> None:
     assert client.command("SELECT 7") == 7
 
 
-def test_front_comes_back_after_a_crash(own_clickhouse: Front) -> None:
+def test_a_server_comes_back_after_a_crash(own_clickhouse: Server) -> None:
     """C2: what was inserted before a crash is there after it."""
     own_clickhouse.execute("CREATE DATABASE kept ENGINE = Atomic")
     own_clickhouse.execute("CREATE TABLE kept.t (n UInt64) ENGINE = MergeTree ORDER BY n")
@@ -147,6 +156,13 @@ def test_front_comes_back_after_a_crash(own_clickhouse: Front) -> None:
     own_clickhouse.kill9()
     own_clickhouse.start()
     assert own_clickhouse.execute("SELECT sum(n) FROM kept.t") == "3\n"
+
+
+def test_shards_know_each_other(shards: Shards) -> None:
+    """K1: three servers are one cluster, and each says which shard it is itself."""
+    own = "SELECT shard_num FROM system.clusters WHERE cluster = 'main' AND is_local"
+    assert [server.execute(own) for server in shards.servers] == ["1\n", "2\n", "3\n"]
+    assert shards.servers[0].execute("SELECT count() FROM cluster('main', system.one)") == "3\n"
 
 
 def test_front_takes_readonly_last(client) -> None:
@@ -173,6 +189,23 @@ def test_a_filled_store_holds_whole_traces(engine: ClickHouse) -> None:
     assert (trace["state"], trace["expected"], trace["rows"]) == ("complete", 6, ROWS_PER_TRACE)
     stats = service.stats({"from": "now-15m", "to": "now"})["services"]
     assert sum(entry["calls"] for entry in stats) == 50 * 5
+
+
+def test_a_filled_store_is_settled_as_the_chore_would(engine: ClickHouse) -> None:
+    """Section 11: the rows of settled traces that SQL makes for a filled store are those of the chore."""
+    now = time.time_ns() // 1000
+    twice = "[t % 3, 7, 7, t % 3, 9]::Array(UInt64)"
+    fill(engine, traces=150, from_us=now - 600_000_000, to_us=now - 60_000_000, fleet=twice, parts=5)
+    settle_filled(engine, now - 600_000_000, now, version=now)
+    read = f"SELECT * FROM {engine.database}.settled ORDER BY trace_id"
+    made = engine.ask(read)
+    assert settle(engine, now) == 0
+    with engine.writer() as handle:
+        handle.command(f"TRUNCATE TABLE {engine.database}.settled")
+        handle.command(f"TRUNCATE TABLE {engine.database}.settled_buckets")
+    assert settle(engine, now) == len(made) == 150
+    assert made == engine.ask(read)
+    assert any(row[8] for row in made)
 
 
 def test_browser_opens_a_page(chromium) -> None:

@@ -1,7 +1,7 @@
-"""Thinning or retention as a process of its own, killed at a statement: ``python chore_process.py SETTINGS_AS_JSON``.
+"""Thinning, retention or settling as a process, killed at a statement: ``python chore_process.py SETTINGS_AS_JSON``.
 
-Settings: ``path`` of the store, ``chore`` (thin, retain), ``now_us``, ``kept`` (rows that must be there at the start,
-whatever happened before: 3 is the exit code when they are not), ``fatal`` (text of a statement; empty = live) and
+Settings: ``path`` of the store, ``chore`` (thin, retain, settle), ``now_us``, ``kept`` (rows that must be there at the
+start, whatever came before: 3 is the exit code when they are not), ``fatal`` (text of a statement; empty: live) and
 ``when`` (before it, after it, or during: once it is accepted and before it was carried out).
 """
 
@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from hopline_collector.store import retention, thinning
+from hopline_collector.chores import retention, thinning
+from hopline_collector.chores.retention import RetentionSettings
+from hopline_collector.chores.thinning import ThinningSettings
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.retention import RetentionSettings
-from hopline_collector.store.thinning import ThinningSettings
+from hopline_query.store import settling
 
 
 def die(*_: Any) -> Any:
@@ -36,7 +37,15 @@ class MortalHandle:
         return self._run(statement, lambda: self._handle.command(statement, **how))
 
     def insert(self, table: str, rows: Any, **how: Any) -> Any:
-        return self._run(f"INSERT {table} {rows[0][2]}", lambda: self._handle.insert(table, rows, **how))
+        return self._run(f"INSERT {table} VALUES", lambda: self._handle.insert(table, rows, **how))
+
+    def create_insert_context(self, table: str, names: tuple[str, ...], **how: Any) -> Any:
+        self._table, self._done = table, names.index("done") if "done" in names else 0
+        return self._handle.create_insert_context(table, names, **how)
+
+    def data_insert(self, context: Any) -> Any:
+        statement = f"INSERT {self._table} {context.data[self._done][0]}"
+        return self._run(statement, lambda: self._handle.data_insert(context))
 
     def _run(self, statement: str, work: Callable[[], Any]) -> Any:
         when = self._store.when if self._store.fatal and self._store.fatal in statement else ""
@@ -88,6 +97,8 @@ def main() -> int:
     if wanted["chore"] == "thin":
         rules = ThinningSettings(days=8, slow_us=1_000_000, share=0, uids=("vip",))
         thinning.thin(store, rules, wanted["now_us"])
+    elif wanted["chore"] == "settle":
+        settling.settle(store, wanted["now_us"])
     else:
         today = datetime.fromtimestamp(wanted["now_us"] / 1_000_000, UTC).date()
         retention.apply(store, RetentionSettings(), today)

@@ -1,9 +1,10 @@
 """A collector as a process of its own, to be killed: ``python collector_process.py SETTINGS_AS_JSON``.
 
-Settings: ``path`` or ``url`` of the store, ``journal`` (folder), ``kafka`` (address), ``topics`` (topic -> format),
-``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``, ``free_disk_bytes``, ``die_at`` and
-``freeze_at`` (a step), ``abort_on`` and ``spoil`` (text in messages; see `dying`). Beside the collector's routes
-``/slow`` is a query that runs until it is stopped, and ``/running`` tells how many of it do.
+Settings: ``path`` or ``url`` of the store, ``database``, ``cluster``, ``replicated``, ``journal`` (folder), ``kafka``
+(address), ``topics`` (topic -> format), ``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``,
+``free_disk_bytes``, ``die_at`` and ``freeze_at`` (a step), ``abort_on``, ``abort_on_insert`` and ``spoil`` (text in
+messages; see `dying`). Beside the
+collector's routes ``/slow`` is a query that runs until it is stopped, and ``/running`` tells how many of it do.
 """
 
 import json
@@ -14,25 +15,28 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from dying import abort_on, die_at, freeze_at, spoil
+from dying import abort_on, abort_on_insert, die_at, freeze_at, spoil
 from fastapi import FastAPI
 
-from hopline_collector.consumer import HandOverSettings
+from hopline_collector.handover.consumer import HandOverSettings
 from hopline_collector.process import Collector, CollectorSettings
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 
 
 def main() -> None:
     wanted = json.loads(sys.argv[1])
-    for name, prepare in {"die_at": die_at, "freeze_at": freeze_at, "abort_on": abort_on, "spoil": spoil}.items():
-        if wanted.get(name):
-            prepare(wanted[name])
+    for prepare in (die_at, freeze_at, abort_on, abort_on_insert, spoil):
+        if wanted.get(prepare.__name__):
+            prepare(wanted[prepare.__name__])
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     store = ClickHouse(
         StoreSettings(
             path=wanted.get("path", ""),
             url=wanted.get("url", ""),
+            database=wanted.get("database", "hopline"),
+            cluster=wanted.get("cluster", ""),
+            replicated=wanted.get("replicated", True),
             fsync=wanted.get("fsync", False),
             free_disk_bytes=wanted.get("free_disk_bytes", 1_000_000_000),
         )

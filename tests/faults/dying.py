@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hopline_collector import consumer, trial
-from hopline_collector.consumer import HandOver
-from hopline_collector.core import DECODERS, Block, build_block
+from hopline_collector.block.core import DECODERS, Block, build_block
+from hopline_collector.handover import consumer, trial
+from hopline_collector.handover.consumer import HandOver
+from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.writer import ClickHouseWriter
 
 STEPS = ("planned", "built", "inserted", "accounted", "committed")
@@ -58,7 +59,20 @@ def abort_on(mark: str) -> None:
         return decode(body)
 
     DECODERS["native"] = decode_or_abort  # type: ignore[index]
-    trial.COMMAND = (sys.executable, str(Path(__file__).with_name("trial_process.py")), mark)
+    trial.COMMAND = (sys.executable, str(Path(__file__).with_name("trial_process.py")), "abort_on", mark)
+
+
+def abort_on_insert(mark: str) -> None:
+    """Have rows of the name `mark` end this process when they are inserted, as a broken engine would."""
+    insert = ClickHouse.insert
+
+    def insert_or_abort(store: ClickHouse, table: str, rows: Any, token: str) -> None:
+        if mark in rows.get("name", ()):
+            os.abort()
+        insert(store, table, rows, token)
+
+    ClickHouse.insert = insert_or_abort  # type: ignore[method-assign]
+    trial.COMMAND = (sys.executable, str(Path(__file__).with_name("trial_process.py")), "abort_on_insert", mark)
 
 
 def spoil(mark: str) -> None:

@@ -14,7 +14,7 @@ from support.hopline_process import Server
 from support.waiting import wait_until
 from support.wire_rows import wire_message, wire_row
 
-POST = b"POST /api/v1/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+POST = b"POST /api/v1/spans HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 MEGABYTE = b" " * 1_000_000
 
 

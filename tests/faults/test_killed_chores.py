@@ -1,19 +1,34 @@
-"""kill -9 of thinning and retention at every statement: whole traces go or stay, figures stay, the next one ends it."""
+"""kill -9 of chores at every statement: whole traces go or stay, figures stay, the next one ends it.
+
+Settling too: what counts afterwards equals a recount from the rows.
+"""
 
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from hopline.model import Row
+from hopline_collector.chores.thinning import TABLES
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.migrate import migrate
-from hopline_collector.store.thinning import TABLES
+from hopline_query.store.memory import MemoryReader
+from hopline_query.store.port import Scope, SearchQuery
+from hopline_query.store.reader import ClickHouseReader
+from hopline_query.store.settling import settle
+from hopline_query.topology.aggregate import is_entry
+from hopline_query.tree.build import build_tree
+from hopline_query.tree.summary import summarize
 from support.engine import Front
 from support.old_traces import DAY, MIDNIGHT, THINNED_AT, figures, fill, left, trace
 from support.process import Children
+from support.random_traces import ARRIVED, BEGIN, CHANGES, plain_trace
+from support.stored_rows import insert_rows
 
 SCRIPT = Path(__file__).with_name("chore_process.py")
 FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
@@ -31,6 +46,17 @@ THINNING: Deaths = [
 RETENTION: Deaths = [
     (f".{table} DROP PARTITION", when) for table in ("links_to", "spans", "traces") for when in ("before", "after")
 ]
+
+
+SETTLING: Deaths = [
+    (f"INSERT {into}", when)
+    for into in (
+        *("INTO hopline.settled (", "INTO hopline.settled_calls ("),
+        *(f"hopline.settled{of} VALUES" for of in ("", "_calls", "_stale", "_buckets")),
+    )
+    for when in ("before", "after")
+]
+"""Plain traces by the store, others from their trees, entry calls of both, what they replace, the buckets."""
 
 
 class Chore:
@@ -107,4 +133,62 @@ def test_retention_is_killed_at_every_step(chore: Chore) -> None:
     assert left(store, "links_to") == []
     assert left(store, "archive") == [6]
     assert figures(store) == before
+    chore.close(store)
+
+
+def _of_a_number(source: Random, number: int) -> list[Row]:
+    """A trace of some rows; every third one is odd, so that its tree is needed."""
+    rows: list[Row] = []
+    while not 3 <= len(rows) <= 20:
+        rows = plain_trace(source, f"6921c0de{number:024x}", paths=True)
+    if number % 3 == 0:
+        CHANGES["unfinished"](source, rows)
+    return rows
+
+
+def _shown_as_counted(store: ClickHouse, rows: list[Row]) -> None:
+    """Whatever was settled so far, lists show what the rows amount to."""
+    question = SearchQuery(Scope(BEGIN, BEGIN + 60_000_000), limit=100)
+    assert ClickHouseReader(store).search(question) == MemoryReader(rows).search(question)
+
+
+def test_settling_is_killed_at_every_step(chore: Chore) -> None:
+    """Exactly once in effect: late rows of settled traces, new traces; lists are right, in the end one row counts."""
+    source = Random(7)
+    traces = [_of_a_number(source, number) for number in range(20)]
+    early = [row for rows in traces[:10] for row in rows[:-1]]
+    late = [replace(row, arrived=row.arrived + 60_000_000) for rows in traces[:10] for row in rows[-1:]]
+    late += [replace(row, arrived=row.arrived + 60_000_000) for rows in traces[10:] for row in rows]
+    store = chore.open()
+    migrate(store)
+    insert_rows(store, early)
+    settle(store, ARRIVED + 30_000_000)
+    insert_rows(store, late)
+    chore.close(store)
+
+    for number, (statement, when) in enumerate(SETTLING):
+        code = chore.run("settle", ARRIVED + 120_000_000 + number, {}, statement, when)
+        assert code == -signal.SIGKILL, f"lived through {statement} {when}"
+        store = chore.open()
+        _shown_as_counted(store, early + late)
+        chore.close(store)
+    assert chore.run("settle", ARRIVED + 130_000_000, {}) == 0
+
+    store = chore.open()
+    assert settle(store, ARRIVED + 140_000_000) == 0
+    counting = store.ask(
+        f"SELECT lower(hex(trace_id)), spans FROM {store.database}.settled WHERE (trace_id, version) NOT IN"
+        f" (SELECT trace_id, version FROM {store.database}.settled_stale) ORDER BY 1"
+    )
+    rows_of = {rows[0].trace_id: rows for rows in traces}
+    counted = {trace_id: summarize(build_tree(rows, now_us=ARRIVED)).spans for trace_id, rows in rows_of.items()}
+    assert counting == sorted(counted.items())
+    # One row of each entry call counts.
+    calls = store.ask(
+        f"SELECT count(), uniqExact((trace_id, id, kind)) FROM {store.database}.settled_calls WHERE (trace_id, settled)"
+        f" NOT IN (SELECT trace_id, version FROM {store.database}.settled_stale)"
+    )
+    entered = {(row.trace_id, row.id, row.kind) for rows in traces for row in rows if is_entry(row)}
+    assert calls == [(len(entered), len(entered))]
+    _shown_as_counted(store, early + late)
     chore.close(store)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hopline_deploy.broker import Broker
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.kafka import create_topic
 from support.killing import ROWS, Killable, Rig, post
 from support.waiting import wait_until
@@ -77,7 +77,9 @@ def test_a_broker_that_dies_and_comes_back(own_broker: Broker, rig: Rig, tmp_pat
     rig.check(tmp_path / "store", running.acknowledged)
 
 
-def test_collectors_come_and_go_under_load(rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front) -> None:
+def test_collectors_come_and_go_under_load(
+    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: ClickHouseServer
+) -> None:
     """C9: a collector that joins and leaves again, twice, under load: no row is lost or doubled."""
     name = topic(2)
     shared = {"url": own_clickhouse.url, "kafka": kafka_broker.address, "topics": {name: "native"}, "group": name}
@@ -97,7 +99,7 @@ def test_collectors_come_and_go_under_load(rig: Rig, kafka_broker: Broker, topic
 
 
 def test_a_store_that_is_away_for_a_while_loses_nothing(
-    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front
+    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: ClickHouseServer
 ) -> None:
     """C2: with ClickHouse killed and back the group keeps its member, health says why, and all is stored once."""
     name = topic(2)

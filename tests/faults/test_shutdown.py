@@ -11,7 +11,7 @@ import pytest
 
 from hopline_deploy.broker import Broker
 from support.accounts import RECEIVED, assert_balanced, gauge
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.hopline_process import Server
 from support.process import Children
 from support.waiting import wait_until
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 
 SCRIPT = Path(__file__).with_name("up_process.py")
 HALF_A_POST = (
-    b"POST /api/v1/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n["
+    b"POST /api/v1/spans HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n["
 )
 
 
@@ -62,7 +62,7 @@ def test_sigterm_beside_a_half_post_and_an_insert_without_end(
 
 
 def test_sigterm_while_a_server_keeps_an_insert(
-    hopline_up: Callable[..., Server], own_clickhouse: Front, tmp_path: Path
+    hopline_up: Callable[..., Server], own_clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
     """R1, R6: a server that takes a block and does not answer holds nobody up; the rows are stored when it is back."""
     data = str(tmp_path / "data")
@@ -82,7 +82,7 @@ def test_sigterm_while_a_server_keeps_an_insert(
 
 
 def test_sigterm_while_the_store_is_away(
-    hopline_up: Callable[..., Server], own_clickhouse: Front, tmp_path: Path
+    hopline_up: Callable[..., Server], own_clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
     """R1, R6: a block that is tried again and again is left to its plan; it is stored when the store is back."""
     data = str(tmp_path / "data")
@@ -102,7 +102,7 @@ def test_sigterm_while_the_store_is_away(
 
 
 def test_sigterm_while_the_broker_is_away(
-    hopline_up: Callable[..., Server], own_broker: Broker, own_clickhouse: Front, tmp_path: Path
+    hopline_up: Callable[..., Server], own_broker: Broker, own_clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
     """R1, R6: the group cannot be left in order; the end waits for nobody, and the next start goes on."""
     flags = ("--clickhouse", own_clickhouse.url, "--kafka", own_broker.address, "--data", str(tmp_path / "data"))

@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hopline_collector.sources.journal import Journal
+from hopline_collector.sources.source import Position, SourceError
 from support.accounts import RECEIVED, assert_balanced, gauge
 from support.hopline_process import Server
 from support.killing import ROWS, Killable, Rig, post
@@ -64,8 +66,13 @@ def test_a_full_disk_under_the_journal_refuses_posts(rig: Rig, small_disk: Mount
 
     running = rig.load(send)
     collector.wait_for_rows(5 * ROWS)
-    disk.fill()
-    wait_until(lambda: sum(refused[-3:]) == 3, 60, what="posts refused")
+
+    def filled_up() -> bool:
+        # Again and again: the journal gives the room of its log back, and goes on in it.
+        disk.fill()
+        return sum(refused[-3:]) == 3
+
+    wait_until(filled_up, 60, what="posts refused")
     disk.free()
     count = len(running.acknowledged)
     wait_until(lambda: len(running.acknowledged) > count + 10, 60, what="posts accepted again")
@@ -169,7 +176,8 @@ def test_sigterm_beside_a_post_that_never_ends(hopline_up: Callable[..., Server]
     """R6: a sender that is slow on purpose does not hold up the end (under 10 s, with 0), and leaves nothing."""
     server = hopline_up("--data", str(tmp_path / "data"))
     assert_stored(server.url, 3)
-    head = "POST /api/v1/spans HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n["
+    head = "POST /api/v1/spans HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    head += "content-length: 1000\r\n\r\n["
     with socket.create_connection((httpx.URL(server.url).host, httpx.URL(server.url).port or 0)) as sender:
         sender.sendall(head.encode())
         # Answered on another connection: by then the half post has been read.
@@ -178,3 +186,29 @@ def test_sigterm_beside_a_post_that_never_ends(hopline_up: Callable[..., Server]
     again = hopline_up("--data", str(tmp_path / "data"))
     assert_stored(again.url, 2, before=3)
     assert again.child.stop() == 0
+
+
+def test_a_journal_that_filled_its_disk_goes_on_once_there_is_room(small_disk: Mount, tmp_path: Path) -> None:
+    """R1: its own log of changes took the room; only a commit would have given that back, and none succeeded."""
+    disk = small_disk(tmp_path / "journal", 8)
+    journal = Journal(disk.folder / "journal.sqlite")
+    try:
+        for turn in range(3):
+            disk.fill()
+            for _ in range(20):
+                taken(journal, b"x" * 200_000)
+            disk.free()
+            accepted = [taken(journal, b"x" * 20_000) for _ in range(300)]
+            assert all(accepted), f"turn {turn}: {accepted.count(False)} of 300 refused"
+    finally:
+        journal.close()
+
+
+def taken(journal: Journal, body: bytes) -> bool:
+    """Append and hand over at once; whether that was possible."""
+    try:
+        journal.append([("native", body)])
+        journal.commit(journal.key, Position(journal.position_of_end(), ""))
+    except SourceError:
+        return False
+    return True

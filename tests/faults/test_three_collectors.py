@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faults.dying import STEPS
 from hopline_deploy.broker import Broker
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.killing import ROWS, Rig, post
 
 FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
@@ -46,7 +46,7 @@ def test_death_at_each_step_on_kafka(rig: Rig, kafka_broker: Broker, topic: Topi
 
 
 def test_three_collectors_are_killed_again_and_again(
-    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front
+    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: ClickHouseServer
 ) -> None:
     """R1, C1, C9: kill -9 of any of three collectors on six partitions, rebalances included, on one store."""
     name = topic(6)

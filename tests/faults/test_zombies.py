@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hopline_deploy.broker import Broker
-from support.engine import Front
+from support.clickhouse_server import Server as ClickHouseServer
 from support.killing import ROWS, Rig
 from support.waiting import wait_until
 
@@ -24,7 +24,7 @@ def is_stopped(pid: int) -> bool:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_rebalance_between_plan_and_commit(
-    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: Front, step: str
+    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: ClickHouseServer, step: str
 ) -> None:
     """C9, C1: three collectors, six partitions; one sleeps past its session with a block under way and wakes up.
 

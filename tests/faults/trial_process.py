@@ -1,11 +1,11 @@
-"""The trial of a collector whose decoder aborts: ``python trial_process.py MARK``. The child dies of the same."""
+"""The trial of a collector that dies of a message: ``python trial_process.py HOW MARK``. The child dies of it too."""
 
 import sys
 
-from dying import abort_on
+import dying
 
-from hopline_collector import trial
+from hopline_collector.handover import trial
 
 if __name__ == "__main__":
-    abort_on(sys.argv[1])
+    getattr(dying, sys.argv[1])(sys.argv[2])
     trial.main()

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hopline_collector.core import INGEST_COLUMNS, Block, Counts, Message, build_block
-from hopline_collector.ledger import LedgerEntry
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import INGEST_COLUMNS, Block, Counts, Message, build_block
+from hopline_collector.handover.ledger import LedgerEntry
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.migrate import migrate
 from hopline_collector.store.writer import ClickHouseWriter

@@ -12,15 +12,18 @@ import msgspec
 
 from fuzz import seeds
 from hopline.propagation import inbound
-from hopline_collector import bodies, dead_letters, foreign, kept_times, limits
-from hopline_collector import plan as plans
-from hopline_collector.core import DECODERS, INGEST_COLUMNS, Block, Message, build_block
+from hopline_collector.block import dead_letters, kept_times, limits
+from hopline_collector.block.core import DECODERS, INGEST_COLUMNS, Block, Message, build_block
+from hopline_collector.door import bodies, encodings, foreign
 from hopline_collector.formats import Decoded, DecodeError
-from hopline_collector.plan import Plan, PlanError
+from hopline_collector.handover import plan as plans
+from hopline_collector.handover.plan import Mark, Plan, PlanError
 from hopline_deploy.import_files import FileError, spans_in
 from hopline_deploy.import_posts import posts_of
-from hopline_query import ids, search, units
+from hopline_query import units
 from hopline_query.errors import BadRequestError
+from hopline_query.search import filter as search
+from hopline_query.search import ids
 from support.wire_rows import NOW
 
 ID_MAX = 2**64
@@ -121,13 +124,14 @@ def plan(body: bytes) -> None:
         assert not text
         return
     with suppress(PlanError):
-        assert plans.decode(7, plans.encode(found)) == found
+        again = plans.encode_mark(found) if isinstance(found, Mark) else plans.encode(found)
+        assert plans.decode(7, again) == found
 
 
 def letter_name(body: bytes) -> None:
     """C3: any text is the name of a letter within the bounds of its columns, or of none."""
     with suppress(dead_letters.UnknownLetterError):
-        place = dead_letters._place(body.decode("utf-8", "replace"))
+        place, _ = dead_letters._parsed(body.decode("utf-8", "replace"))
         assert place["partition"] < 2**32
         assert place["offset"] < ID_MAX
         assert -1 <= place["index"] < 2**31
@@ -136,7 +140,7 @@ def letter_name(body: bytes) -> None:
 def inflate(body: bytes) -> None:
     """R3: a body is inflated within its bound, or refused."""
     with suppress(bodies.RefusedError):
-        assert len(bodies.inflate(body, INFLATED_BYTES)) <= INFLATED_BYTES
+        assert len(encodings.inflate(body, INFLATED_BYTES)) <= INFLATED_BYTES
 
 
 def filters(body: bytes) -> None:

@@ -6,7 +6,7 @@ import httpx
 from fastapi import FastAPI
 
 import hopline
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 
 hopline.configure()
 hopline.install("httpx")

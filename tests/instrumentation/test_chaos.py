@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 import hopline
 from hopline import tracer as tracing
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 from support import wait_until
 from support.kafka import create_topic
 

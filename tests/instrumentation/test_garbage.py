@@ -6,7 +6,7 @@ import pytest
 
 import hopline
 from hopline import hooks
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 from hopline.testing import Recorder
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hopline
-from hopline.hooks.asgi import TraceMiddleware
-from hopline.hooks.wsgi import TraceMiddleware as WsgiTraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
+from hopline.middleware.wsgi import TraceMiddleware as WsgiTraceMiddleware
 from hopline.propagation import traceparent, tracestate
 from hopline.testing import Recorder
 

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 import hopline
 from hopline import hooks
 from hopline.hooks import http_client
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 from hopline.testing import Recorder
 
 ORDERS_HTTP = "http://orders"

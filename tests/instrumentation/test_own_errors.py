@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 import hopline
 from hopline import hooks
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 
 
 def boom(*args, **kwargs):
@@ -52,7 +52,7 @@ def app():
         "hopline.propagation.tracestate.write",
         "hopline.propagation.tracestate.parse",
         "hopline.propagation.traceparent.parse",
-        "hopline.hooks.asgi.template",
+        "hopline.middleware.asgi.template",
         "hopline.hooks.http_client.bare_url",
         "hopline.report.Reporter.admit",
         "hopline.report.Reporter._start",

@@ -17,6 +17,7 @@ def test_public_names_are_pinned():
         "configure",
         "counters",
         "current_span",
+        "detached",
         "disable",
         "enable",
         "extract",
@@ -35,6 +36,26 @@ def test_public_names_are_pinned():
         "trace",
         "uninstall",
     ]
+
+
+def test_import_loads_next_to_nothing():
+    """I13: what a program that never traces pays for `import hopline` is two modules; a name brings its own."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "import importlib\n"
+        "before = set(sys.modules)\n"
+        "import hopline\n"
+        "assert set(sys.modules) - before == {'hopline', 'hopline.version'}, set(sys.modules) - before\n"
+        "assert set(hopline.__all__) <= set(dir(hopline))\n"
+        "from hopline import *\n"
+        "assert span('a') is not hopline.span('a')\n"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-c", script], check=True, timeout=60)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """A name that is not public is refused as by any module, so that `hasattr` and star imports work."""
+    assert not hasattr(hopline, "nothing")
 
 
 def test_import_needs_nothing_but_the_standard_library():

@@ -88,11 +88,25 @@ def test_full_queue_drops_the_oldest_and_counts_exactly(traced):
     assert [row.name for row in transport.rows] == ["stuck 0", *(f"row {n}" for n in range(900, 1_000))]
 
 
+def test_leaving_a_slow_far_side_behind_with_nothing_lost_says_nothing(traced):
+    """S5, I10: a report that nobody takes at the exit is no loss of spans, so there is no message about it."""
+    transport, reporter = traced(batch_ms=1)
+    warnings: list[str] = []
+    reporter.process.warner = SimpleNamespace(warn=lambda _kind, text: warnings.append(text))
+    transport.gate.clear()
+    record()
+    assert transport.entered.wait(5)
+    reporter.counts.add("sent")  # as a transport does that has its answer and not yet come back
+    reporter.close(5, 0.01)
+    assert warnings == []
+    reporter.counts.add("sent", -1)
+
+
 def test_far_side_away_from_the_start_and_back(traced):
     """S7: rows wait while the far side is away, and go out by themselves when it is back; one warning is logged."""
     transport, reporter = traced(batch_ms=1)
     warnings: list[str] = []
-    reporter.warner = SimpleNamespace(warn=warnings.append)
+    reporter.process.warner = SimpleNamespace(warn=lambda _kind, text: warnings.append(text))
     transport.error = TransportUnavailable("away")
     record(10)
     wait_until(lambda: reporter.counters()["events"].get("send_failures", 0) >= 2)
@@ -120,7 +134,7 @@ def test_refused_batches_are_lost_and_counted(traced):
     transport, reporter = traced()
     transport.error = BatchRefused("no")
     record(3)
-    assert reporter.flush(5)
+    assert not reporter.flush(5)
     assert reporter.counters()["dropped"] == {"refused": 3}
 
 
@@ -190,7 +204,7 @@ def test_a_row_that_cannot_be_read_is_lost_alone(traced):
     with hopline.span("bad") as bad:
         bad.tags = None  # type: ignore[assignment]
     record(1, "good")
-    assert reporter.flush(5)
+    assert not reporter.flush(5)
     assert [row.name for row in transport.rows] == ["good 0"]
     assert reporter.counters()["dropped"] == {"encode": 1}
 
@@ -265,13 +279,13 @@ def test_forked_child_has_its_own_buffer_thread_and_instance(traced):
 
 def test_fork_waits_for_the_lock_of_what_is_made_once(traced):
     """S4: a child never begins with a lock of ours that a thread of its parent holds."""
-    from hopline.once import making
+    from hopline.locks import creation_lock
 
     traced()
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with making:
+        with creation_lock:
             held.set()
             release.wait(10)
 
@@ -321,5 +335,5 @@ def test_row_round_trip_of_a_snapshot(traced):
         row.annotate("note", "x")
         row.attr("url.full", "http://stock/")
         hopline.set_uid("u1")
-        copied, original = (to_row(span, reporter.process) for span in (snapshot(row), row))
+        copied, original = (to_row(span, reporter.process.facts) for span in (snapshot(row), row))
     assert copied == original

@@ -12,7 +12,8 @@ from serving import serve
 from starlette.responses import StreamingResponse
 
 import hopline
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.context import Active
+from hopline.middleware.asgi import TraceMiddleware
 from support.waiting import wait_until
 
 
@@ -66,7 +67,7 @@ def test_one_span_entered_by_many_threads_and_tasks(recorder):
     with hopline.span("parent") as parent:
 
         def thread():
-            with hopline.context.Active(parent):
+            with Active(parent):
                 for _ in range(10):
                     with hopline.span("thread"):
                         pass
@@ -226,7 +227,7 @@ def test_stream_cut_by_the_client_over_http(recorder):
 
 
 def test_websocket(recorder):
-    """I3: a websocket passes untouched; what its handler does is a trace of its own."""
+    """I3: a websocket's row is its handshake; what its handler does after it is a trace of its own."""
     said = []
 
     async def main():
@@ -250,7 +251,12 @@ def test_websocket(recorder):
 
     asyncio.run(main())
     assert said == [None, "ONE", "TWO"]
-    assert outline(recorder) == ["0 local shop talk", "  0.1 local shop say one", "  0.2 local shop say two"]
+    assert outline(recorder) == [
+        "0 server shop GET /talk",
+        "0 local shop talk",
+        "  0.1 local shop say one",
+        "  0.2 local shop say two",
+    ]
 
 
 class Stubborn:

@@ -290,7 +290,7 @@ def test_unsampled_root_keeps_ids_and_baggage():
                 with hopline.span("grandchild") as grandchild:
                     headers = hopline.inject({})
         assert child is grandchild
-        assert headers["traceparent"] == f"00-{root.trace_id}-{root.id}-00"
+        assert headers["traceparent"] == f"00-{root.trace_id}-{root.id}-02"
         assert headers["baggage"] == "uid=u1"
         hopline.server_send(hopline.server_recv("callee", headers))
         assert recorder.spans == []

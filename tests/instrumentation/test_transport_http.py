@@ -5,6 +5,8 @@ import pytest
 
 import hopline
 from hopline import tracer as tracing
+from hopline.testing import Recorder
+from hopline.transports.http import MAX_POST
 from support import wait_until
 
 
@@ -57,7 +59,7 @@ def test_refusals_and_rejected_rows_are_counted(configured, collector):
     for name in ("refused", "rejected"):
         with hopline.span(name):
             pass
-        assert hopline.flush(5)
+        assert not hopline.flush(5)
     assert hopline.counters()["dropped"] == {"refused": 1, "rejected": 1}
 
 
@@ -114,3 +116,53 @@ def test_exit_does_not_wait_for_a_dead_endpoint():
     done = subprocess.run([sys.executable, "-c", script], check=True, timeout=20, capture_output=True, text=True)
     assert done.stderr.count("\n") == 1
     assert "cannot be sent" in done.stderr
+
+
+def test_posts_are_split_by_their_bytes(collector):
+    """S3: rows of three bytes a character stay below the limit of a post, each arrives once, and flush says so."""
+    before = tracing.activate(None)
+    try:
+        hopline.configure(service="shop", endpoint=collector.url, batch_ms=60_000, row_bytes=60_000)
+        with hopline.span("root"):
+            for n in range(400):
+                with hopline.span(f"row {n}") as row:
+                    for tag in range(8):
+                        row.attr(f"text.{tag}", "字" * 2_000)
+        assert hopline.flush(30)
+        counters = hopline.counters()
+    finally:
+        hopline.shutdown(1)
+        tracing.activate(before)
+    assert len({row["id"] for row in collector.rows}) == len(collector.rows) == 401
+    assert (counters["sent"], counters["dropped"]) == (401, {})
+    assert len(collector.requests) > 2
+    assert all(int(headers["Content-Length"]) <= MAX_POST for headers, _ in collector.requests)
+
+
+def test_a_smaller_limit_of_the_far_side(collector):
+    """S3: what a proxy refuses as too large is sent in halves."""
+    before = tracing.activate(None)
+    collector.answers += [(413, b""), (413, b"")]
+    try:
+        hopline.configure(service="shop", endpoint=collector.url, batch_ms=60_000)
+        with hopline.span("root"):
+            for n in range(3):
+                with hopline.span(f"row {n}"):
+                    pass
+        assert hopline.flush(30)
+        counters = hopline.counters()
+    finally:
+        hopline.shutdown(1)
+        tracing.activate(before)
+    assert (counters["sent"], counters["dropped"]) == (4, {})
+
+
+def test_row_bytes_are_bytes():
+    """I8: the cap of a row counts bytes on the wire, whatever the letters."""
+    with Recorder(row_bytes=2_000) as recorder:
+        with hopline.span("row") as row:
+            for n in range(10):
+                row.tag(f"t{n}", "字" * 120)
+        tags = recorder.one(name="row").tags
+    assert sum(len(key.encode()) + len(value.encode()) for key, value in tags.items()) <= 2_050
+    assert int(tags["hopline.cut"]) >= 4

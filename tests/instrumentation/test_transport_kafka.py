@@ -1,7 +1,9 @@
 import gc
 import logging
+import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -9,7 +11,6 @@ import pytest
 import hopline
 from hopline import tracer as tracing
 from hopline.config import Config
-from hopline.errors import SettingError
 from hopline.ids import trace_bucket
 from hopline.transports.kafka import producer_options
 from support import wait_until
@@ -33,6 +34,10 @@ def configured():
 
 # kafka-python leaves the sockets of refused connections to the collector of garbage.
 LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+BROKER_LIMIT = 1_048_576
+"""Bytes of a message that a broker takes unless it is told otherwise."""
 
 
 def read(broker, topic: str, rows: int) -> list[tuple[int, bytes, list]]:
@@ -93,7 +98,8 @@ def test_oversize_rows_are_cut_and_messages_split(configured, kafka_broker, topi
                     row.attr(f"attr {n}", "x" * 8_000)
     assert hopline.flush(20)
     messages = read(kafka_broker, name, 101)
-    assert len(messages) > 2
+    sizes = [len(msgspec.msgpack.encode(message)) for _, _, message in messages]
+    assert sum(sizes) > BROKER_LIMIT > max(sizes)
     assert hopline.counters()["dropped"] == {}
 
 
@@ -180,6 +186,23 @@ def test_forked_workers_send_with_producers_of_their_own(kafka_broker, topic):
     assert len({m[1]["instance"] for _, _, m in messages}) == 4
 
 
+def test_a_forked_child_closes_nothing_of_its_parents(kafka_broker, topic):
+    """S4: letting go of the parent's producer waits for none of its locks and threads, which no child has."""
+    script = f"""
+import os, sys, hopline
+from kafka import KafkaProducer
+hopline.configure(service='s', endpoint='kafka://{kafka_broker.address}', topic={topic()!r})
+with hopline.span('row'): pass
+assert hopline.flush(20)
+KafkaProducer.flush = lambda *arguments: os._exit(7)
+pid = os.fork()
+if not pid:
+    os._exit(0)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", script], check=True, timeout=60)
+
+
 def test_exit_does_not_wait_for_a_dead_broker():
     """S5, I10: no broker at all: the exit takes no longer than its timeout, one warning, no traceback."""
     script = (
@@ -207,11 +230,21 @@ def test_options():
     )
     assert (options["acks"], options["enable_idempotence"], options["compression_type"]) == (1, False, None)
     assert (options["security_protocol"], options["linger_ms"]) == ("SASL_SSL", 5)
-    with pytest.raises(SettingError):
-        producer_options(Config(endpoint="kafka://a:1", kafka_options=("nonsense",)))
+    options = producer_options(Config(endpoint="kafka://a:1", kafka_options="sasl_plain_password=0123,4"))
+    assert options["sasl_plain_password"] == "0123,4"
 
 
-def test_the_librarys_logger_is_quiet(configured, kafka_broker, topic):
-    """S7: an outage does not flood the application's log."""
-    configured(kafka_broker, topic(partitions=1))
-    assert logging.getLogger("kafka").level == logging.CRITICAL
+@LEAKS
+def test_only_our_own_producer_is_quiet(configured, caplog):
+    """S7: an outage does not flood the application's log, and the application's own use of Kafka logs as ever."""
+    level = logging.getLogger("kafka").level
+    with socket.socket() as taken, caplog.at_level(logging.INFO):
+        taken.bind(("127.0.0.1", 0))
+        configured(SimpleNamespace(address=f"127.0.0.1:{taken.getsockname()[1]}"), "hopline.spans")
+        with hopline.span("lost"):
+            pass
+        wait_until(lambda: hopline.counters()["events"].get("send_failures", 0) > 1, what="an outage")
+        logging.getLogger("kafka.producer.kafka").error("the application's own")
+    said = [record.message for record in caplog.records if record.name.startswith("kafka")]
+    assert said == ["the application's own"]
+    assert logging.getLogger("kafka").level == level

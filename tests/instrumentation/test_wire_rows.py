@@ -55,7 +55,7 @@ spans = st.tuples(
 def build(entry_of: tuple, parts: list[tuple]) -> list[Span]:
     """A tree of spans, each begun after its parent."""
     made, trace_id, remote, flags, weight, uid, caller = entry_of
-    entry = Entry(made, trace_id, "op", "0", remote, flags, weight)
+    entry = Entry(made.process, trace_id, "op", "0", remote, flags, weight)
     entry.uid, entry.caller = uid, caller
     rows: list[Span] = []
     for above, number, kind, name, tags, attrs, (start, end), rare in parts:

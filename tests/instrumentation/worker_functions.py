@@ -27,7 +27,6 @@ def main(method: str, endpoint: str) -> None:
         process.join()
     with hopline.span("after"):
         pass
-    assert hopline.flush(10)
 
 
 def hopline_for(endpoint: str) -> None:
@@ -39,4 +38,3 @@ def alone(endpoint: str) -> None:
     """A process of its own, with a trace of its own, that ends by itself."""
     hopline_for(endpoint)
     work(99)
-    assert hopline.flush(10)

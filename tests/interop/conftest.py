@@ -7,8 +7,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from hopline_collector.door.receivers import create_router
 from hopline_collector.metrics import Metrics
-from hopline_collector.receivers import create_router
 from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.intakes import MemoryIntake

@@ -52,7 +52,7 @@ def test_the_sdks_exporters_are_understood(receiver: Any, exporter: Any) -> None
     assert (sent["peer"], sent["uid"], sent["foreign"]) == ("users:80", "u-1", 1)
     assert sent["tags"]["tags"] == '["a","b"]'
     assert sent["tags"]["ok"] == "true"
-    assert [(key, text) for _, key, text in sent["annotations"]] == [("retry", '{"n":"1"}')]
+    assert [(key, text) for _, key, text in sent["annotations"]] == [("retry", '{"n":1}')]
     assert sent["duration_us"] > 0
     assert (served["kind"], served["parent_id"], served["trace_id"]) == ("server", sent["id"], sent["trace_id"])
     assert served["links"] == [(sent["trace_id"], sent["id"], "local")]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from hopline_deploy.broker import Broker
 from hopline_deploy.ports import free_ports
@@ -27,11 +28,20 @@ SETTINGS = {
 }
 
 
-def otel(children: Children, name: str, port: int, *callees: str, endpoint: str) -> Child:
-    """A service instrumented by OpenTelemetry alone; our sampler and exporter come by their names."""
+WINDOW = {"from": "now-5m", "to": "now"}
+
+
+def otel(children: Children, name: str, port: int, *callees: str, endpoint: str, **beside: str) -> Child:
+    """A service instrumented by OpenTelemetry alone, or where ``beside`` says so by us too.
+
+    Our sampler and exporter come by their names.
+    """
     folder = environment() / "bin"
-    command = [str(folder / "opentelemetry-instrument"), str(folder / "python")]
-    settings = {**SETTINGS, "OTEL_SERVICE_NAME": name, "HOPLINE_ENDPOINT": endpoint}
+    python = str(folder / "python")
+    command = [str(folder / "opentelemetry-instrument"), python]
+    if beside.get("OURS") == "run":
+        command += ["-m", "hopline.launch", "--", python]
+    settings = {**SETTINGS, "OTEL_SERVICE_NAME": name, "HOPLINE_ENDPOINT": endpoint, **beside}
     script = Path(__file__).with_name("otel_service.py")
     return children.start(*command, "-P", str(script), str(port), *callees, env=settings)
 
@@ -107,8 +117,7 @@ def test_otel_calls_ours_calls_otel(children: Children, hopline_up: Callable[...
     tree = assert_one_tree(server, address, {"0.3", "0.4", "0.1.1.1", "0.1.1.2", "0.2.1", "0.2.2"})
     assert_same_ids(tree)
     assert len(rows(tree)) == 4 + 3 + 6
-    window = {"from": "now-5m", "to": "now"}
-    edges = {(e["caller"], e["callee"]): e["calls"] for e in server.get("dependencies", **window)["edges"]}
+    edges = {(e["caller"], e["callee"]): e["calls"] for e in server.get("dependencies", **WINDOW)["edges"]}
     assert edges == {("USER", "A"): 1, ("A", "B"): 1, ("A", "E"): 1, ("B", "C"): 1}
 
 
@@ -124,3 +133,33 @@ def test_ours_calls_otel_through_kafka(
     assert_same_ids(tree)
     peers = {row["span_id"]: row["peer"] for row in rows(tree) if row["kind"] == "client" and row["service"] == "A"}
     assert peers == {"0.1": "B", "0.2": "E"}, "the answers name the service"
+
+
+@pytest.mark.parametrize("beside", ["", "run", "wrap"])
+def test_both_instrumentations_make_one_row(children: Children, hopline_up: Callable[..., Server], beside: str) -> None:
+    """14, I11: whichever of the two lies outside, and without the setting of the context, a call has one row a side.
+
+    The client's row names who answered, by httpx and by requests, so the map has one edge of it.
+    """
+    server = hopline_up()
+    ports = dict(zip("AB", free_ports(2), strict=True))
+    addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    settings = {"OURS": beside, "OTEL_PYTHON_CONTEXT": "", "HOPLINE_IGNORE_PATHS": "/health"}
+    for name, callees in {"A": [addresses["B"]], "B": []}.items():
+        child = otel(children, name, ports[name], *callees, endpoint=server.url, **settings)
+        child.wait_for_url(f"{addresses[name]}/health")
+    for path in ("serve", "requests"):
+        assert_one_row_a_side(server, httpx.get(f"{addresses['A']}/{path}/tea", timeout=15.0), path)
+    edges = {(e["caller"], e["callee"]): e["calls"] for e in server.get("dependencies", **WINDOW)["edges"]}
+    assert edges == {("USER", "A"): 2, ("A", "B"): 2}
+    assert len(server.get("traces", **WINDOW)["traces"]) == 2
+
+
+def assert_one_row_a_side(server: Server, answer: httpx.Response, path: str) -> None:
+    (trace_id,) = answer.headers.get_list("hopline-trace-id")
+    tree = wait_until(lambda: complete(server, trace_id), deadline=60)
+    calls = [(row["span_id"], row["service"], row["kind"]) for row in rows(tree) if row["kind"] != "local"]
+    assert sorted(calls) == [("0", "A", "server"), ("0.1", "A", "client"), ("0.1", "B", "server")]
+    local = {row["name"] for row in rows(tree) if row["kind"] == "local"}
+    assert local <= {f"GET /{path}/{{item}} http send", "GET /serve/{item} http send"}
+    assert [row["peer"] for row in rows(tree) if row["kind"] == "client"] == ["B"]

@@ -20,10 +20,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import SpanKind
 from prometheus_client import generate_latest
 
-from hopline_collector.bodies import RefusedError
-from hopline_collector.intake import IntakeAwayError, IntakeFullError
+from hopline_collector.door.bodies import RefusedError
+from hopline_collector.door.intake import IntakeAwayError, IntakeFullError
+from hopline_collector.door.otlp_grpc import GrpcSettings, OtlpGrpcServer
 from hopline_collector.metrics import Metrics
-from hopline_collector.receivers_grpc import GrpcSettings, OtlpGrpcServer
 from support.certificate import make_certificate
 from support.intakes import MemoryIntake
 
@@ -165,7 +165,8 @@ def test_a_batch_id_is_answered_without_storing_again(opened: Callable[..., Door
 def test_a_token_is_asked_for(opened: Callable[..., Door]) -> None:
     """R5: a call without a token or with one of another scope is refused as the HTTP door does it."""
 
-    def admit(authorization: str) -> None:
+    def admit(authorization: str, address: str) -> None:
+        assert address == "127.0.0.1"
         if authorization != "Bearer good":
             raise RefusedError(403 if authorization else 401, "no")
 

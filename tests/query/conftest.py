@@ -1,13 +1,13 @@
 """Rows for tests: `row` makes one side of a call, `calls` the article's trace."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from hopline.model import Row
-from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.migrate import migrate
+from hopline_collector.store.clickhouse import ClickHouse
+from support.stored_rows import insert_rows
+from support.stores import KINDS, store_of
 
 TRACE = "6921c0de0123456789abcdef01234567"
 START = 1_763_800_000_000_000
@@ -52,55 +52,16 @@ def article() -> list[Row]:
     ]
 
 
-COLUMNS = (
-    *("trace_id", "span_id", "id", "parent_id", "kind", "service", "name", "instance", "host", "zone", "env"),
-    *("version", "start_us", "duration_us", "unfinished", "error", "error_type", "error_text", "caller_service"),
-    *("caller_instance", "caller_zone", "caller_name", "peer", "peer_kind", "uid", "annotations", "tags", "attrs"),
-    *("links", "children", "flags", "weight", "attempt", "arrived", "keep", "foreign"),
-)
-
-
-def stored_row(item: Row) -> list:
-    """The values of `ingest` for a row of the model."""
-    value = {name: getattr(item, name) for name in item.__dataclass_fields__}
-    value |= {
-        "trace_id": bytes.fromhex(item.trace_id),
-        "id": int(item.id or "0", 16),
-        "parent_id": int(item.parent_id or "0", 16),
-        "duration_us": item.duration_us or 0,
-        "unfinished": int(item.duration_us is None),
-        "error": int(item.error),
-        "links": [(bytes.fromhex(t), int(i, 16), k) for t, i, k in item.links],
-        "keep": 1,
-        "foreign": int(not item.span_id),
-    }
-    return [value[name] for name in COLUMNS]
-
-
-def insert_rows(engine: ClickHouse, rows: list[Row], token: str = "") -> None:
-    """Store rows of the model through the table that feeds all others."""
-    settings = {"insert_deduplication_token": token, "insert_deduplicate": 1} if token else {}
-    columns = [list(column) for column in zip(*map(stored_row, rows), strict=True)]
-    with engine.writer() as handle:
-        table = f"{engine.database}.ingest"
-        handle.insert(table, columns, column_names=COLUMNS, column_oriented=True, settings=settings)
-
-
 @pytest.fixture
 def store_rows(engine: ClickHouse) -> Callable[..., None]:
     return lambda rows, token="": insert_rows(engine, rows, token)
 
 
-@pytest.fixture(scope="module")
-def shared_engine(engine_folder: Path, request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
-    """A database for all tests of a module: making one takes longer than most of them."""
-    database = request.module.__name__.rpartition(".")[2]
-    store = ClickHouse(StoreSettings(path=str(engine_folder), database=f"shared_{database}"))
-    migrate(store)
-    yield store
-    with store.writer() as handle:
-        handle.command(f"DROP DATABASE {store.database}")
-    store.close()
+@pytest.fixture(scope="module", params=KINDS)
+def shared_engine(request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
+    """A database for all tests of a module, on each kind of store: making one takes longer than most of them."""
+    with store_of(request.param, request) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")

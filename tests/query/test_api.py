@@ -1,15 +1,18 @@
 """The HTTP API over the real engine."""
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.api import create_router
 from hopline_query.errors import QueryTimeoutError, TooManyQueriesError
 from hopline_query.service import QueryService
+from hopline_query.store import asking
 from hopline_query.store.reader import ClickHouseReader
 
 NOW = 1_763_800_600_000_000
@@ -144,3 +147,23 @@ def test_everything_is_described(client):
     for path, methods in described.items():
         assert methods["get"]["summary"], path
         assert {"400", "429", "503", "504"} <= set(methods["get"]["responses"]), path
+
+
+def test_what_this_process_stored_is_found_at_once(client, store_shared, row, monkeypatch):
+    """Q2: a search right behind another one finds what was stored in between."""
+    monkeypatch.setattr(asking, "SECONDS", 60)
+    monkeypatch.setattr(asking, "ALONE_SECONDS", 60)
+    for number in range(5):
+        assert client.get("/api/v1/traces", params={"uid": f"quick-{number}"}).json()["traces"] == []
+        store_shared([row("0", "a", None, "server", trace_id=f"6921c0df{number:024x}", uid=f"quick-{number}")])
+        found = client.get("/api/v1/traces", params={"uid": f"quick-{number}"}).json()
+        assert [t["trace_id"] for t in found["traces"]] == [f"6921c0df{number:024x}"]
+
+
+def test_tables_that_are_not_there_yet(shared_engine):
+    """Q5: before the first migration every question is a 503 that says what is missing, and who makes it."""
+    early = Client(ClickHouseReader(ClickHouse(replace(shared_engine.settings, database="nowhere"))))
+    for path in ("/traces", "/stats", "/dependencies", "/services", f"/traces/{TRACE}"):
+        answer = early.get(f"/api/v1{path}")
+        assert (path, answer.status_code) == (path, 503)
+        assert "hopline migrate" in answer.json()["error"]["message"]

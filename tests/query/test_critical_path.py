@@ -1,6 +1,6 @@
 """The critical path."""
 
-from hopline_query.tree import build_tree
+from hopline_query.tree.build import build_tree
 
 NOW = 1_763_800_600_000_000
 

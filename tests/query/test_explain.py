@@ -9,11 +9,19 @@ import pytest
 from hopline.model import FIELDS
 from hopline_query.store.archived import archived_rows
 from hopline_query.store.asking import statement
+from support.stores import store_of
 
 START = 1_763_800_000_000_000
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 TRACE = "6921c0de0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module")
+def shared_engine(request):
+    """The embedded engine: what a shard reads of its own tables is not told by the plan of a cluster."""
+    with store_of("embedded", request) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")

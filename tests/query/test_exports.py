@@ -2,18 +2,22 @@
 
 import csv
 import io
+import itertools
 import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hopline_query.compare import compare
 from hopline_query.errors import BadRequestError
 from hopline_query.exports import FORMATS
 from hopline_query.exports.zipkin import span as zipkin_span
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
-from hopline_query.tree import build_tree
+from hopline_query.tree.build import build_tree
+from hopline_query.tree.compare import compare
+from support.any_rows import any_row
 
 NOW = 1_763_800_060_000_000
 TRACE = "6921c0de0123456789abcdef01234567"
@@ -118,19 +122,48 @@ def test_otlp_goes_back_to_its_structure(row):
     assert other["scope"] == {"name": "lib"}
     (span,) = scope["spans"]
     assert (span["traceState"], span["status"]) == ("o=1", {"code": 1})
-    assert [a["key"] for a in span["attributes"]] == ["hopline.span_id", "k"]
+    assert [a["key"] for a in span["attributes"]] == ["k", "hopline.span_id", "hopline.link_kinds"]
     first, second = span["links"]
     assert first["traceState"] == "a=1"
-    assert {a["key"]: a["value"]["stringValue"] for a in first["attributes"]} == {"kind": "producer", "reason": "batch"}
-    assert [a["key"] for a in second["attributes"]] == ["kind"]
+    assert {a["key"]: a["value"]["stringValue"] for a in first["attributes"]} == {"reason": "batch"}
+    assert second["attributes"] == []
     assert "traceState" not in other["spans"][0]["links"][0]
 
 
 def test_chrome(export):
-    """Q5: complete events in microseconds, a process per service."""
+    """Q5, N11: complete events in microseconds, a process per service, a slice per span."""
     events = json.loads(export("chrome")[0])["traceEvents"]
-    assert {e["args"]["name"] for e in events if e["ph"] == "M"} == {"A", "B", "C", "E"}
-    assert sum(e["ph"] == "X" for e in events) == 4
+    assert {e["args"]["name"] for e in events if e["name"] == "process_name"} == {"A", "B", "C", "E"}
+    assert sum(e["ph"] == "X" for e in events) == 7
+
+
+@given(st.lists(any_row(), min_size=1, max_size=12))
+def test_slices_of_a_track_never_cross(rows):
+    """N11: in each track of the Chrome export slices lie within each other or apart, and every span is there."""
+    tree = build_tree(rows, now_us=NOW)
+    events = [e for e in json.loads(FORMATS["chrome"][0](tree))["traceEvents"] if e["ph"] == "X"]
+    assert len(events) == tree.rows
+    tracks = {}
+    for event in events:
+        tracks.setdefault((event["pid"], event["tid"]), []).append((event["ts"], event["ts"] + event["dur"]))
+    for slices in tracks.values():
+        for (a, b), (c, d) in itertools.combinations(slices, 2):
+            assert b <= c or d <= a or (a <= c and d <= b) or (c <= a and b <= d)
+
+
+def test_chrome_draws_the_bar_of_the_page(row):
+    """Q5, T15, N11: a call's first slice lasts as long as the call in every other view; the callee's own is within."""
+    rows = [
+        row("0", "a", None, "server", dur=50),
+        row("0.1", "b", "a", "client", at=5, dur=30),
+        row("0.1", "c", "b", "server", service="B", at=10, dur=12),
+    ]
+    tree = build_tree(rows, now_us=NOW)
+    events = [e for e in json.loads(FORMATS["chrome"][0](tree))["traceEvents"] if e["ph"] == "X"]
+    drawn = {e["args"]["span_id"]: e for e in reversed(events)}
+    for node in tree.nodes:
+        assert (drawn[node.span_id]["ts"], drawn[node.span_id]["dur"]) == (node.start, node.end - node.start)
+    assert [e["dur"] for e in events if e["args"]["span_id"] == "0.1"] == [30_000, 12_000]
 
 
 def test_mermaid(export, row):
@@ -142,6 +175,22 @@ def test_mermaid(export, row):
     lines = FORMATS["mermaid"][0](hostile).decode().splitlines()
     assert len(lines) == 4
     assert not set("<>;") & set("".join(lines).replace("->>", ""))
+
+
+def test_mermaid_shows_a_message_in_two_legs(row):
+    """T14, Q5: the producer's send and the consumer's work are two lines, each with its own time."""
+    rows = [
+        row("0", "p", None, "producer", service="A", name="send", dur=4.7, peer="orders", peer_kind="mq"),
+        row("0", "c", "p", "consumer", service="B", name="process", at=50, dur=42, peer="orders", peer_kind="mq"),
+    ]
+    lines = FORMATS["mermaid"][0](build_tree(rows, now_us=NOW)).decode().splitlines()
+    assert lines[1:] == [
+        "  participant s0 as A",
+        "  participant s1 as orders",
+        "  participant s2 as B",
+        "  s0->>s1: send (4.7 ms)",
+        "  s1->>s2: process (42 ms)",
+    ]
 
 
 def test_unknown_format(export):

@@ -1,8 +1,10 @@
 """Pasted ids and what they mean."""
 
+import time
+
 import pytest
 
-from hopline_query.ids import Found, candidates, created_us, digest, find, trace_id_of
+from hopline_query.search.ids import Found, candidates, created_us, digest, find, trace_id_of
 
 ID = "6921c0de0123456789abcdef01234567"
 
@@ -25,10 +27,18 @@ ID = "6921c0de0123456789abcdef01234567"
         f"https://jaeger.example/trace/{ID}?uiFind=x",
         f"http://h/api/v1/traces/{ID}",
         f"trace_id={ID}",
+        f"0x{ID}",
+        f'"traceId": "{ID}",',
+        f"[orders,{ID},00f067aa0ba902b7,true]",
+        f"1-{ID[:8]}-{ID[8:]}",
+        f"Root=1-{ID[:8]}-{ID[8:]};Parent=53995c3f42cd8ad8;Sampled=1",
+        f"{ID}:00f067aa0ba902b7:0:1",
+        f"{ID}...",
+        f"ERROR payment failed trace={ID} after 3 tries",
     ],
 )
 def test_everything_that_names_a_trace(text):
-    """U2, Q1: an id in any case, a traceparent, a b3 value, a URL of ours, Zipkin's or Jaeger's."""
+    """U2, Q1, N15: an id in any case, a traceparent, a b3 value, a URL of ours, Zipkin's or Jaeger's."""
     assert trace_id_of(text) == ID
     assert find(text) == Found("trace", ID)
 
@@ -75,3 +85,12 @@ def test_native_ids_tell_their_time():
     """M1: the first 8 hex of a native id are the second of its creation."""
     assert created_us(ID) == 0x6921C0DE * 1_000_000
     assert created_us("0" * 16 + "1" * 16) is None
+
+
+@pytest.mark.parametrize("piece", ["/users/", "[", "[a,", "/traces/", "trace_id=", "1-", "a:", " ", "0x", '"'])
+def test_no_text_takes_long(piece):
+    """R3: what is pasted is read in time that grows with its length alone."""
+    began = time.process_time()
+    find("http://h" + piece * 100_000)
+    find(piece * 100_000)
+    assert time.process_time() - began < 2

@@ -47,7 +47,8 @@ def test_names(get):
         {"name": "op 0.1", "spanKind": "client"}
     ]
     assert get("/api/v3/services").json() == {"services": ["B", "a"]}
-    assert get("/api/v3/operations", service="B").json()["operations"] == [{"name": "op 0.1", "spanKind": "server"}]
+    known = [{"name": "op 0.1", "spanKind": "server"}, {"name": "op 0.1.1", "spanKind": "internal"}]
+    assert get("/api/v3/operations", service="B").json()["operations"] == known
 
 
 def test_trace(get):
@@ -89,6 +90,8 @@ def test_grafana_by_id(get):
         ({"service": "a", "minDuration": "1.2s"}, 0),
         ({"service": "nobody"}, 0),
         ({"traceID": TRACE}, 1),
+        ({"traceID": [TRACE, TRACE.upper(), TRACE]}, 1),
+        ({"service": "B", "tags": json.dumps({"error": "yes"})}, 1),
     ],
 )
 def test_searches(get, params, count):
@@ -108,6 +111,10 @@ def test_searches(get, params, count):
         {"service": "a", "minDuration": "fast"},
         {"service": "a", "start": "x"},
         {"traceID": "xyz"},
+        {"traceID": [f"{n:x}" for n in range(1, 52)]},
+        {"service": "a", "tags": json.dumps({f"k{n}": "1" for n in range(33)})},
+        {"service": "a", "tags": "[" * 10_000},
+        {"service": "a", "start": "1", "end": str(NOW)},
     ],
 )
 def test_refusals(get, params):

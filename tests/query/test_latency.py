@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopline_query.latency import Figures, apdex, bucket, bucket_bounds, describe, percentiles, scaled
+from hopline_query.latency.figures import (
+    Figures,
+    apdex,
+    bucket,
+    bucket_bounds,
+    bucket_value,
+    describe,
+    percentiles,
+    scaled,
+)
 
 
 def test_percentiles_err_by_two_per_cent():
@@ -45,11 +54,26 @@ def test_buckets_hold_their_durations(value):
 
 
 def test_apdex():
-    """L1: satisfied, half for tolerating, nothing for failures."""
+    """L1: satisfied, half for tolerating, nothing for failures; one of which no histogram was kept was satisfied."""
     hist = {bucket(100_000): 6_000, bucket(1_000_000): 2_000, bucket(10_000_000): 2_000}
-    assert apdex(hist, 0, 500_000) == 0.7
-    assert apdex(hist, 1_000, 500_000) == 0.6
-    assert apdex({}, 0, 500_000) is None
+    assert apdex(Figures(hist=hist), 500_000) == 0.7
+    assert apdex(Figures(hist=hist, errors=1_000), 500_000) == 0.6
+    assert apdex(Figures(), 500_000) is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**8), st.integers(1, 5), st.booleans()), min_size=1, max_size=30),
+    st.integers(1_000, 10**7),
+)
+def test_every_call_counts_once_for_apdex(calls, limit):
+    """L1: a failed call counts nothing, be it quick, tolerable or slow, and takes nothing from the others."""
+    figures, reached, total = Figures(), 0, 0
+    for duration, weight, error in calls:
+        figures.count(duration, weight, error=error)
+        middle = bucket_value(bucket(duration))
+        reached += 0 if error else 2 * weight if middle <= limit else weight if middle <= 4 * limit else 0
+        total += 2 * weight
+    assert apdex(figures, limit) == round(reached / total, 4)
 
 
 def test_no_calls_have_no_rate():

@@ -5,10 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from hopline_collector.chores import archive
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.errors import QueryTimeoutError, StoreUnavailableError, TooManyQueriesError
+from hopline_query.service import QueryService
 from hopline_query.store.asking import Asker
 from hopline_query.store.reader import ClickHouseReader
+
+START = 1_763_800_000_000_000
+TRACE = "6921c0de0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def test_a_closed_store_is_unavailable(hurried):
 
 def test_text_cannot_become_sql(engine, store_rows, row):
     """R4: whatever stands in a parameter is a value."""
-    from hopline_query.search import parse_filter
+    from hopline_query.search.filter import parse_filter
     from hopline_query.store.port import Scope, SearchQuery
 
     hostile = "'; DROP TABLE spans; -- \\ {x:String} $database %s %(p0)s"
@@ -83,3 +88,12 @@ def test_text_cannot_become_sql(engine, store_rows, row):
     ):
         assert len(reader.search(query)[0]) == 1
     assert reader.uids_like(hostile, 5) == [hostile]
+
+
+def test_a_pattern_that_python_cannot_bear_is_judged_by_the_engine(engine, store_rows, row):
+    """R3: a filter's regular expression takes linear time wherever rows are judged: moving and pinned traces too."""
+    store_rows([row("0", "a", None, "server", tags={"k": "a" * 2_000 + "!"})])
+    archive.pin(engine, TRACE)
+    service = QueryService(ClickHouseReader(engine), clock=lambda: START + 60_000_000)
+    assert service.search({"filter": 'k~"(a+)+$"', "from": "2025-11-20"})["count"] == 0
+    assert service.search({"filter": 'k~"(a+)+!"', "from": "2025-11-20"})["count"] == 1

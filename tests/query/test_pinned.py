@@ -4,12 +4,13 @@ from datetime import date
 
 import pytest
 
-from hopline_collector.store import archive, retention
-from hopline_collector.store.retention import RetentionSettings
+from hopline_collector.chores import archive, retention
+from hopline_collector.chores.retention import RetentionSettings
 from hopline_query.errors import NotFoundError
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.reader import ClickHouseReader
+from hopline_query.store.settling import settle
 
 TRACE = "6921c0de0123456789abcdef01234567"
 DAY_MS = 86_400_000
@@ -18,6 +19,12 @@ LATER = date(2025, 12, 10)
 NEXT_WEEK = date(2025, 11, 30)
 """The first day of the rows is past the retention, the second is not."""
 LATER_US = 1_765_324_800_000_000
+
+
+@pytest.fixture
+def engine(any_store):
+    """Each kind of store in turn."""
+    return any_store
 
 
 def drop(engine, today):
@@ -111,6 +118,7 @@ def after_retention(engine, store_rows, article, row):
     ]
     store_rows([*article, *young])
     archive.pin(engine, TRACE)
+    assert settle(engine, LATER_US) == 6
     before = QueryService(ClickHouseReader(engine), clock=lambda: LATER_US)
     listed = before.search(EVERYTHING)["traces"]
     drop(engine, NEXT_WEEK)

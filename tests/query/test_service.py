@@ -1,5 +1,6 @@
 """The query service over the store in memory."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from hopline_query.params import Params, QuerySettings, cursor
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.port import Report
+from support.waiting import wait_until
 
 NOW = 1_763_800_060_000_000
 TRACE = "6921c0de0123456789abcdef01234567"
@@ -63,7 +65,8 @@ def test_results_say_where_and_why(many):
     """Q2: service, operation and error type of the deepest failing row, status, and the matched rows."""
     found = service(many).search({"filter": "http.response.status_code>=500", "limit": "1", "order_by": "oldest"})
     trace = found["traces"][0]
-    assert trace["failure"] == {"service": "A", "name": "op 0", "error_type": "Timeout", "error_text": "too slow"}
+    failure = {"service": "A", "name": "op 0", "error_type": "Timeout", "error_text": "too slow"}
+    assert trace["failure"] == failure | {"key": "0" * 16}
     assert (trace["status"], trace["matched"], trace["matched_total"]) == ("504", [many[0].id], 1)
     assert found["terms"][0]["key"] == "http.response.status_code"
     assert found["count"] == 10
@@ -158,10 +161,11 @@ def test_a_brushed_rectangle_opens_its_traces(many):
             "from": str(begin),
             "to": str(end),
             "min_span_duration": f"{low}us",
-            "max_span_duration": f"{high}us",
+            "max_span_duration": f"{high - 1}us",
+            "entry": "true",
         }
     )
-    assert found["count"] >= calls > 0
+    assert found["count"] == calls > 0
 
 
 def test_names(many):
@@ -191,6 +195,44 @@ def test_node_statistics_and_events(article):
     assert [e["value"] for e in one.events(TRACE, {"limit": "2"})["events"]] == ["A", "A"]
     with pytest.raises(NotFoundError):
         one.node(TRACE, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("words", "spans"),
+    [
+        ("", []),
+        ("MISS", ["0.1"]),
+        ("cache=miss", ["0.1"]),
+        ("cache=mis", []),
+        ("zone=eu -span=0", ["0.1.1"]),
+        ('"eu west"', ["0.1.1"]),
+        ("url=/a/b", ["0.2"]),
+        ("broken", ["0.2"]),
+        ("error", ["0.2"]),
+        ("service=b", ["0.1"]),
+        ("caller=b", ["0.1.1"]),
+        ("span=0.1 span=0.2", ["0.1", "0.2"]),
+        ("-span=0 -service=b", ["0.1.1", "0.2"]),
+    ],
+)
+def test_find_looks_through_the_whole_trace(article, words, spans):
+    """U4: names, tags, annotations and errors of every call, whatever the size of the trace."""
+    rows = [
+        replace(
+            r,
+            annotations=[(r.start_us, "cache", "miss")] if r.kind == "server" and r.service == "B" else [],
+            tags={"region": "EU West", "zone": "eu"} if r.service == "C" else {},
+            attrs={"url": "/a/b"} if r.service == "E" else {},
+            error=r.service == "E",
+            error_text="is BROKEN" if r.service == "E" else "",
+        )
+        for r in article
+    ]
+    one = service(rows)
+    answer = one.found(TRACE, {"words": words})
+    nodes = one.trace(TRACE, {"shape": "flat"})["nodes"]
+    assert answer["of"] == len(nodes)
+    assert [nodes[at]["span_id"] for at in answer["found"]] == spans
 
 
 def test_a_call_is_compared_with_others_of_its_operation(row):
@@ -237,6 +279,37 @@ def test_trees_are_built_once(article, monkeypatch):
     assert len(built) == 2
 
 
+@pytest.mark.parametrize("blank", [" ", "\u2028", "\n\t"])
+def test_a_blank_name_is_no_name(article, blank):
+    """Q6: blanks do not turn a search for one service into one for all."""
+    for field in ("service", "operation", "uid", "env"):
+        with pytest.raises(BadRequestError) as caught:
+            service(article).search({field: blank})
+        assert caught.value.field == field
+    assert service(article).search({"service": " A\n", "from": "0", "to": str(7 * 86_400_000_000)})["count"] == 0
+
+
+def test_a_tree_is_built_once_however_many_ask(article, monkeypatch):
+    """Q6: eight readers of one trace at the same time share one building of its tree."""
+    from hopline_query.answers import traces
+
+    one = service(article)
+    built = []
+    real = traces.build_tree
+
+    def build(*args, **more):
+        built.append(1)
+        wait_until(lambda: one._trees._building[TRACE, False][1] == 8)
+        return real(*args, **more)
+
+    monkeypatch.setattr(traces, "build_tree", build)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: one.trace(TRACE), range(8)))
+    assert answers == [answers[0]] * 8
+    assert len(built) == 1
+    assert one._trees._building == {}
+
+
 def test_a_closed_trace_says_so(article):
     """T21, C5: a trace that takes no more rows says that it is not whole, in every shape."""
     one = QueryService(MemoryReader(article, closed=[TRACE]), clock=lambda: NOW)
@@ -280,7 +353,7 @@ def test_freshness(many):
 
 def test_opaque_ids_are_found_by_their_spelling(row):
     """M8: another tracer's id is found as it was given."""
-    from hopline_query.ids import digest
+    from hopline_query.search.ids import digest
 
     rows = [row("0", "a", None, "server", trace_id=digest("order-4711"), tags={"source.trace_id": "order-4711"})]
     assert service(rows).trace("order-4711")["trace_id"] == digest("order-4711")
@@ -296,3 +369,24 @@ def test_range(many):
     """U3: the widest range with data, for helpful empty answers."""
     assert service(many).range()["traces"] == 30
     assert service([]).range()["empty"]
+
+
+def test_rows_that_the_store_shows_a_moment_later_are_not_missed(row):
+    """T11: a trace asked for between its summary and its rows is read again, though no row came since."""
+
+    class Halfway(MemoryReader):
+        shown = 0
+
+        def trace_rows(self, trace_id, limit, hint=None):
+            return super().trace_rows(trace_id, limit, hint)[: self.shown]
+
+    reader = Halfway([row("0", "1", None, arrived=NOW), row("0.1", "2", "1", arrived=NOW)])
+    asked = QueryService(reader, clock=lambda: NOW)
+    trace_id = reader.rows[0].trace_id
+    assert asked.trace(trace_id)["rows"] == 0
+    reader.shown = 1
+    assert asked.trace(trace_id)["rows"] == 1
+    reader.shown = 2
+    assert asked.trace(trace_id)["rows"] == 2
+    reader.shown = 0
+    assert asked.trace(trace_id)["rows"] == 2, "what was whole is kept until more comes"

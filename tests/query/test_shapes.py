@@ -6,33 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopline.model import Row
-from hopline_query import shapes
-from hopline_query.tree import build_tree
-
-NOW = 1_763_800_600_000_000
-START = 1_763_800_000_000_000
-IDS = ["", *(f"{n:016x}" for n in range(1, 7))]
-PATHS = ["", "0", "0.1", "0.2", "0.1.1", "0.1.3", "0.2.10.1", "~", "~.1", "~.1.2", "x", "0..1"]
-
-
-def any_row():
-    return st.builds(
-        Row,
-        trace_id=st.just("6921c0de0123456789abcdef01234567"),
-        kind=st.sampled_from(["local", "client", "server", "producer", "consumer"]),
-        service=st.sampled_from("AB"),
-        name=st.sampled_from("xy"),
-        start_us=st.integers(START, START + 20) | st.sampled_from([0, -1, 10**18]),
-        span_id=st.sampled_from(PATHS),
-        id=st.sampled_from(IDS),
-        parent_id=st.sampled_from([None, *IDS[1:]]),
-        duration_us=st.none() | st.integers(-2, 30),
-        instance=st.sampled_from(["h1:1", "h2:1"]),
-        error=st.booleans(),
-        children=st.integers(0, 4),
-        arrived=st.sampled_from([0, NOW]),
-    )
+from hopline_query.tree import shapes
+from hopline_query.tree.build import build_tree
+from support.any_rows import NOW, any_row
 
 
 @given(st.lists(any_row(), max_size=25), st.randoms(use_true_random=False), st.booleans())
@@ -71,7 +47,10 @@ def test_contract_keys(article):
     assert [c["span_id"] for c in top["children"]] == ["0.1", "0.2"]
     assert top["children"][0]["network"] == {"out_us": 2_000, "in_us": 4_000, "total_us": 6_000}
     assert top["children"][0]["caller_service"] == "A"
-    assert value["services"] == [{"service": s, "nodes": 1, "errors": 0} for s in "ABCE"]
+    assert value["services"] == [
+        {"service": service, "nodes": 1, "spans": rows, "errors": 0}
+        for service, rows in zip("ABCE", (3, 2, 1, 1), strict=True)
+    ]
 
 
 def test_deep_trees_can_be_read_by_common_readers(row):

@@ -1,6 +1,6 @@
 """Clock skew, moved on request."""
 
-from hopline_query.tree import build_tree
+from hopline_query.tree.build import build_tree
 
 NOW = 1_763_800_600_000_000
 
@@ -42,6 +42,27 @@ def test_server_longer_than_client(row):
     """T13: a server row longer than its client's starts 1 us after it."""
     call = build_tree(skewed(row, -200, server_dur=40), now_us=NOW, adjust=True).roots[0].children[0]
     assert call.inner_start - call.start == 1
+
+
+def test_a_callee_that_outlasts_its_caller_stays(row):
+    """N7, T13: a longer callee that began after its caller is asynchronous: no clock is blamed."""
+    rows = [
+        row("", "a1", None, "server", service="async-parent", dur=100),
+        row("", "a2", "a1", "client", service="async-parent", at=10, dur=10),
+        row("", "b1", "a2", "server", service="async-child", at=700, dur=200),
+        row("", "b2", "a1", "local", service="async-child", at=1_000, dur=200),
+    ]
+    raw, adjusted = (build_tree(rows, now_us=NOW, adjust=adjust) for adjust in (False, True))
+    assert [(n.start, n.inner_start) for n in raw.nodes] == [(n.start, n.inner_start) for n in adjusted.nodes]
+    assert not any("outside_parent" in n.warnings for n in raw.nodes)
+    assert all(not n.skew_us for n in adjusted.nodes)
+
+
+def test_what_the_raw_view_shows_as_right_keeps_its_distance(row):
+    """N7: C's clock is as wrong as B's, so the raw view shows C inside B's call; both move by B's delta."""
+    rows = [*skewed(row, -200), row("0.1.1", "e", "d", "server", service="C", at=-179, dur=3)]
+    call = build_tree(rows, now_us=NOW, adjust=True).roots[0].children[0].children[0]
+    assert (at_ms(call.start), at_ms(call.inner_start), call.skew_us) == (20, 21, 200_000)
 
 
 def test_cap(row):

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopline_query.aggregate import edges_of, group_rows, is_entry
-from hopline_query.latency import Figures
-from hopline_query.pairing import by_minute
+from hopline_query.latency.figures import Figures
 from hopline_query.store.port import Edge
-from hopline_query.topology import MapOptions, build_map
+from hopline_query.topology.aggregate import edges_of, group_rows, is_entry
+from hopline_query.topology.graph import MapOptions, build_map
+from hopline_query.topology.pairing import by_minute
 
 
 def edge(caller, callee, side="server", calls=1, *, errors=0, duration=1_000, cross_zone=0):
@@ -35,12 +35,14 @@ def node(answer, name):
 
 
 def test_each_call_counts_once():
-    """D1: the server side's count where there is one, else the client's; what did not arrive is told."""
+    """D1: the side that told more counts the calls, callers tell the failures; what did not arrive is told."""
     answer = make_map([edge("a", "b", "client", 10, errors=4), edge("a", "b", "server", 7, errors=1)])
     call = arrow(answer, "a", "b")
-    assert (call["calls"], call["errors"], call["unreceived"]) == (7, 1, 3)
+    assert (call["calls"], call["errors"], call["unreceived"]) == (10, 4, 3)
     assert (call["client"]["calls"], call["server"]["calls"]) == (10, 7)
-    assert call["calls_per_s"] == 0.7
+    assert (call["calls_per_s"], call["error_rate"]) == (1.0, 0.4)
+    assert node(answer, "b")["callers"] == {"calls": 10, "errors": 4, "success_rate": 0.6}
+    assert node(answer, "a")["callers"] is None
 
 
 def test_virtual_nodes():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hopline_query.tree import build_tree
+from hopline_query.tree.build import build_tree
 
 NOW = 1_763_800_600_000_000
 
@@ -104,6 +104,41 @@ def test_lost_leaves(row):
     ]
 
 
+def test_a_lost_leaf_stands_between_its_siblings(row):
+    """T6: nobody knows when the lost call was; it is drawn where its number puts it, without length."""
+    rows = [row("0", "a", None, "server", children=3, dur=50), row("0.1", "b", "a", at=10), row("0.3", "c", "a", at=30)]
+    tree = build_tree(rows, now_us=NOW)
+    lost = node(tree, "0.2")
+    assert lost.lost
+    assert (lost.start - tree.start_us, lost.end - lost.start) == (20_000, 0)
+
+
+def test_numbers_that_are_no_counters(row):
+    """M6, N4: EagleEye's local rows end in 0, its consumers in a message's id: no gaps, but lost parents are named."""
+    rows = [
+        row("0", "", None, "server"),
+        row("0.1", "", None, "client", at=1),
+        row("0.1.0", "", None, "local", at=2),
+        row("0.1.61170728", "", None, "consumer", at=3),
+        row("0.2.9223372036854775807.1", "", None, "local", at=4),
+        row("0.4", "", None, "client", at=5),
+    ]
+    tree = build_tree(rows, now_us=NOW)
+    assert outline(tree.roots) == [
+        (
+            "0",
+            [
+                ("0.1", [("0.1.0", []), ("0.1.61170728", [])]),
+                ("0.2", [("0.2.9223372036854775807", [("0.2.9223372036854775807.1", [])])]),
+                ("0.3", []),
+                ("0.4", []),
+            ],
+        )
+    ]
+    assert sorted(tree.missing) == ["0.2", "0.2.9223372036854775807", "0.3"]
+    assert not any("malformed_path" in n.warnings for n in tree.nodes)
+
+
 def test_children_numbered_after_the_row_was_sent(row):
     """T21: a number higher than the count that was sent is no warning."""
     tree = build_tree([row("0", "a", None, "server", children=0), row("0.1", "b", "a")], now_us=NOW)
@@ -136,7 +171,7 @@ def test_duplicates_are_shown_once(article):
 
 
 def test_several_receivers(row):
-    """T9: two consumers of one message are both kept, each with its own subtree."""
+    """T9, T14, N14: every consumer of one message is a child of its producer, with its own subtree and queue time."""
     rows = [
         row("0", "a", None, "server", children=1),
         row("0.1", "p", "a", "producer"),
@@ -146,13 +181,50 @@ def test_several_receivers(row):
         row("0.1.1", "d2", "c2", "client", service="C", at=31),
     ]
     tree = build_tree(rows, now_us=NOW)
-    assert outline(tree.roots) == [("0", [("0.1", [("0.1.1", [])]), ("0.1", [("0.1.1", [])])])]
-    first, second = tree.roots[0].children
-    assert [r.service for r in first.rows] == ["a", "B"]
-    assert [r.service for r in second.rows] == ["C"]
+    assert outline(tree.roots) == [("0", [("0.1", [("0.1", [("0.1.1", [])]), ("0.1", [("0.1.1", [])])])])]
+    (sent,) = tree.roots[0].children
+    first, second = sent.children
+    assert [r.service for r in sent.rows + first.rows + second.rows] == ["a", "B", "C"]
+    assert [n.queue_us for n in tree.nodes] == [None, None, 10_000, None, 20_000, None]
     assert second.children[0].rows[0].service == "C"
     assert "several_receivers" in second.warnings
+    assert "duplicate_path" not in second.warnings
+    assert (tree.missing, tree.expected, tree.received) == ([], 4, 4)
+
+
+def test_consumers_known_by_their_path_alone(row):
+    """T14, M8: without ids the path tells the producer, and what a consumer did stays below it."""
+    rows = [
+        row("0", "", None, "server", children=1),
+        row("0.1", "", None, "producer", at=1, dur=2),
+        row("0.1", "", None, "consumer", at=9, children=2),
+        row("0.1.1", "", None, "local", at=10),
+    ]
+    tree = build_tree(rows, now_us=NOW)
+    assert outline(tree.roots) == [("0", [("0.1", [("0.1", [("0.1.1", []), ("0.1.2", [])])])])]
+    assert tree.missing == ["0.1.2"]
+    assert tree.nodes[2].queue_us == 6_000
+
+
+def test_a_consumer_that_does_not_know_the_path_takes_its_producers(row):
+    """T14, T22, M10: a fragment below a message continues the producer's path."""
+    rows = [
+        row("0", "a", None, "server", children=1),
+        row("0.1", "p", "a", "producer"),
+        row("~", "c", "p", "consumer", service="B", at=20, children=1),
+        row("~.1", "d", "c", "client", service="B", at=21),
+    ]
+    tree = build_tree(rows, now_us=NOW)
+    assert outline(tree.roots) == [("0", [("0.1", [("0.1", [("0.1.1", [])])])])]
     assert tree.missing == []
+
+
+def test_an_open_producer_tells_no_queue_time(row):
+    """T14: where the producer never finished, nobody knows how long the message waited."""
+    rows = [row("0", "p", None, "producer", dur=None), row("0", "c", "p", "consumer", service="B", at=20)]
+    tree = build_tree(rows, now_us=NOW)
+    assert [n.queue_us for n in tree.nodes] == [None, None]
+    assert len(tree.roots) == 1
 
 
 def test_two_servers_answer_under_the_callers_id(row):
@@ -205,10 +277,13 @@ def test_one_way(row):
         row("0.1", "c", "p", "consumer", service="B", at=50, dur=20),
     ]
     tree = build_tree(rows, now_us=NOW, adjust=True)
-    call = node(tree, "0.1")
-    assert call.one_way
-    assert call.skew_us == 0
-    assert call.inner_start - call.end == 47_000
+    _, sent, received = tree.nodes
+    assert received.parent is sent
+    assert received.one_way
+    assert received.skew_us == 0
+    assert received.queue_us == 47_000
+    assert (sent.end - sent.start, received.end - received.start) == (1_000, 20_000)
+    assert [n.span_id for n, _, _ in tree.critical_path] == ["0", "0.1", "0"]
     assert tree.end_us - tree.start_us == 70_000
 
 

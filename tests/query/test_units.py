@@ -42,6 +42,8 @@ def test_bad_durations_name_the_column(text, column):
 @pytest.mark.parametrize(
     ("text", "microseconds"),
     [
+        ("1763800000000", 1_763_800_000_000_000),
+        ("0763800000000", 763_800_000_000),
         ("1763800000123456", 1_763_800_000_123_456),
         ("now", NOW),
         ("now-15m", NOW - 900_000_000),

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from hopline_query.addresses import Taught, names
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.reader import ClickHouseReader
+from hopline_query.topology.addresses import Taught, names
 
 START = 1_763_800_000_000_000
 MINUTE = 60_000_000

@@ -7,9 +7,11 @@ import pytest
 from fastapi import FastAPI
 
 from hopline.model import Row
+from hopline_query.answers import raw
 from hopline_query.api.zipkin import create_router
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
+from support.judging import python_judge
 
 NOW = 1_763_800_060_000_000
 START = 1_763_800_000_000_000
@@ -48,7 +50,7 @@ def rows():
 @pytest.fixture
 def get(rows):
     app = FastAPI()
-    app.include_router(create_router(QueryService(MemoryReader(rows), clock=lambda: NOW)))
+    app.include_router(create_router(QueryService(MemoryReader(rows, judge=python_judge), clock=lambda: NOW)))
 
     def ask(path, **params):
         async def asking():
@@ -70,7 +72,8 @@ def test_names(get):
     assert get("/api/v2/remoteServices", serviceName="backend").json() == ["frontend", "mysql"]
     assert get("/api/v2/spans", serviceName="nobody").json() == []
     assert get("/api/v2/spans", serviceName="").json() == ["get", "get /", "get /api", "post /", "select"]
-    assert get("/api/v2/services").headers["access-control-allow-origin"] == "*"
+    # Other origins read by a setting alone.
+    assert "access-control-allow-origin" not in get("/api/v2/services").headers
     assert "cache-control" not in get("/api/v2/services").headers
 
 
@@ -116,6 +119,15 @@ def test_short_ids(get):
         ("traces", {"maxDuration": "5"}, 400, "maxDuration is only valid with minDuration"),
         ("traces", {"minDuration": "9", "maxDuration": "5"}, 400, "maxDuration < minDuration"),
         ("dependencies", {}, 400, "Mandatory parameter/header/attribute is missing: endTs"),
+        ("traceMany", {"traceIds": ",".join(f"{n:x}" for n in range(1, 52))}, 400, "give at most 50 ids"),
+        ("traces", {"lookback": str(91 * 86_400_000)}, 400, "lookback is longer than 90 days"),
+        (
+            "traces",
+            {"annotationQuery": " and ".join("abcdefghijklmnopqrstuvwxyzabcdefg")},
+            400,
+            "a filter has at most 32 terms",
+        ),
+        ("dependencies", {"endTs": str(NOW // 1_000), "lookback": "9" * 17}, 400, "lookback is longer than 90 days"),
         ("spans", {}, 400, "Mandatory parameter/header/attribute is missing: serviceName"),
         ("autocompleteValues", {}, 400, "Mandatory parameter/header/attribute is missing: key"),
     ],
@@ -158,6 +170,18 @@ def test_trace_many(get):
     answer = get("/api/v2/traceMany", traceIds=f"{LONG},{SHORT},abc").json()
     assert [len(spans) for spans in answer] == [4, 1]
     assert get("/api/v2/traceMany", traceIds="abc,abd").json() == []
+
+
+def test_cut_answers_say_so(get, monkeypatch):
+    """Q6: an answer that left rows out says so in its header, for Zipkin's shapes have no place for it."""
+    assert "hopline-truncated" not in get("/api/v2/traceMany", traceIds=f"{LONG},{SHORT}").headers
+    monkeypatch.setattr(raw, "MOST_ROWS", 3)
+    answer = get("/api/v2/traceMany", traceIds=f"{LONG},{SHORT}")
+    assert answer.headers["hopline-truncated"] == "true"
+    assert sum(map(len, answer.json())) == 3
+    answer = get("/api/v2/traces")
+    assert answer.headers["hopline-truncated"] == "true"
+    assert [len(spans) for spans in answer.json()] == [1]
 
 
 def test_dependencies(get):

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 import hopline
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 
 UID = "u-4711"
 

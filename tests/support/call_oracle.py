@@ -20,7 +20,8 @@ def recount(rows: list[Row], slot_seconds: int = 60) -> Edges:
         traces[row["trace_id"]].append(row)
     for row in rows:
         caller, callee, crossed = _ends(row, [other for other in traces[row["trace_id"]] if _meet(row, other)])
-        if row["unfinished"] or not caller or not callee:
+        timed = not row["unfinished"]
+        if not (timed or _passing(row)) or not caller or not callee:
             continue
         slot = row["start_us"] // 1_000_000 // slot_seconds * slot_seconds
         figures = found[slot, caller, callee, row["kind"], row["env"], int(bool(row["flags"] & 4))]
@@ -31,8 +32,14 @@ def recount(rows: list[Row], slot_seconds: int = 60) -> Edges:
         figures[3] += weight * duration
         figures[4] = max(figures[4], duration)
         figures[5] += weight * crossed
-        figures[6][math.floor(math.log(max(duration, 1)) / math.log(1.04))] += weight
+        if timed:
+            figures[6][math.floor(math.log(max(duration, 1)) / math.log(1.04))] += weight
     return {key: [*value[:6], dict(value[6])] for key, value in found.items()}
+
+
+def _passing(row: Row) -> bool:
+    """A message of another tracer, told as it passes: a call whose time is not known."""
+    return bool(row["foreign"]) and row["kind"] in {"producer", "consumer"}
 
 
 def _meet(row: Row, other: Row) -> bool:
@@ -115,4 +122,12 @@ def _called(row: Row, near: list[Row]) -> str:
     answers = [r["service"] for r in servers if _shared(r) and r["id"] == row["id"]]
     if not _callers(row["id"], near)["server"]:
         answers += [r["service"] for r in servers if not _shared(r) and r["parent_id"] == row["id"]]
-    return min(answers, default="") or _told(row)
+    return min(answers, default="") or _beyond(row, near) or _told(row)
+
+
+def _beyond(row: Row, near: list[Row]) -> str:
+    """The other service whose client says that this client called it: the server between them does not report."""
+    below = (r for r in near if r["foreign"] and r["kind"] == "client" and r["parent_id"])
+    return min(
+        (r["service"] for r in below if r["parent_id"] == row["id"] != 0 and r["service"] != row["service"]), default=""
+    )

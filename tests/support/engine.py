@@ -1,4 +1,4 @@
-"""ClickHouse for tests: the engine inside the test process, and over HTTP from a process of its own."""
+"""The embedded ClickHouse for tests: inside the test process, and a folder of it served by another process."""
 
 import itertools
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 
 class Front:
-    """A ClickHouse address (`url`) that can be stopped and come back on the same data."""
+    """A ClickHouse address (`url`) over a folder that an embedded engine wrote: only the same engine reads it again."""
 
     def __init__(self, children: Children, directory: Path) -> None:
         self._children = children
@@ -73,23 +73,3 @@ def engine(engine_folder: Path) -> Iterator[ClickHouse]:
     with store.writer() as handle:
         handle.command(f"DROP DATABASE {store.database}")
     store.close()
-
-
-@pytest.fixture(scope="session")
-def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """One ClickHouse over HTTP for the whole run: use a database of your own, and never stop it."""
-    yield from _running(tmp_path_factory.mktemp("clickhouse"))
-
-
-@pytest.fixture
-def own_clickhouse(tmp_path: Path) -> Iterator[Front]:
-    """A ClickHouse of this test alone, to stop, kill and start again."""
-    yield from _running(tmp_path)
-
-
-def _running(directory: Path) -> Iterator[Front]:
-    children = Children(directory)
-    front = Front(children, directory / "data")
-    front.start()
-    yield front
-    children.stop()

@@ -4,11 +4,14 @@
 calls: ``0``, ``0.1``, ``0.2``, ``0.2.1``, ``0.3`` and a database call ``0.3.1``.
 """
 
+from collections.abc import Iterator
 from string import Template
 
 from hopline_collector.store.clickhouse import ClickHouse
+from hopline_query.store.settled_rows import WRITTEN
 
 ROWS_PER_TRACE = 10
+HOUR_US = 3_600_000_000
 
 _ROWS = Template("""
 INSERT INTO ${database}.ingest
@@ -49,20 +52,82 @@ SELECT
   1 AS flags, 1000 AS weight, 0 AS attempt,
   begin + 1000000 AS arrived, 1 AS keep, 0 AS "foreign"
 FROM (
-  SELECT intDiv(number, 10) AS t, number % 10 AS r, ${from_us} + t * ${step_us} AS begin,
-         (t % 6) * 5 AS group, group + [0,0,1,0,2,2,3,0,4,4][r + 1] AS place,
-         group + [0,0,0,0,0,0,2,0,0,0][r + 1] AS above, group + [0,1,0,2,0,3,0,4,0,0][r + 1] AS below
-  FROM numbers(${first}, ${count})
+  SELECT toUInt64(${first} + intDiv(number, ${width})) AS t, toUInt8(${row} + number % ${width}) AS r,
+         ${from_us} + t * ${step_us} AS begin, ${fleet} AS places,
+         places[[1,1,2,1,3,3,4,1,5,5][r + 1]] AS place,
+         places[[1,1,1,1,1,1,3,1,1,1][r + 1]] AS above, places[[1,2,1,3,1,4,1,5,1,1][r + 1]] AS below
+  FROM numbers(${count} * ${width})
 )
 """)
 
+GROUPS = "arrayMap(n -> (t % 6) * 5 + n, range(5))"
+"""The five services of trace ``t``: numbers, the first is the root's."""
 
-def fill(store: ClickHouse, *, traces: int, from_us: int, to_us: int, block: int = 200_000) -> None:
-    """Add `traces` traces that begin evenly between two times (microseconds); the schema must be there."""
+
+def fill(
+    store: ClickHouse,
+    *,
+    traces: int,
+    from_us: int,
+    to_us: int,
+    block: int = 200_000,
+    fleet: str = GROUPS,
+    parts: int = 1,
+) -> None:
+    """Add `traces` traces that begin evenly between two times (microseconds); the schema must be there.
+
+    ``fleet`` is the SQL for the services of trace ``t``. The rows of a trace come in so many ``parts``, 1, 2 or 5,
+    each in another block.
+    """
     step = max(1, (to_us - from_us) // traces)
-    rows = traces * ROWS_PER_TRACE
-    for first in range(0, rows, block):
-        values = {"database": store.database, "from_us": from_us, "step_us": step}
-        statement = _ROWS.substitute(values, first=first, count=min(block, rows - first))
+    width = ROWS_PER_TRACE // parts
+    for first, row, count in _blocks(traces, max(1, block // width), width, parts):
+        values = {"database": store.database, "from_us": from_us, "step_us": step, "fleet": fleet, "width": width}
         with store.writer() as handle:
-            handle.command(statement)
+            handle.command(_ROWS.substitute(values, first=first, row=row, count=count))
+
+
+_SETTLED = Template("""
+INSERT INTO ${database}.settled (${columns})
+WITH
+  groupArray(toString(service)) AS all,
+  arraySort(arrayMap(name_ -> (-toInt64(countEqual(all, name_)), name_), arrayDistinct(all))) AS pairs
+SELECT
+  trace_id, ${version}, min(s.start_us), max(s.start_us), max(s.start_us + s.duration_us),
+  argMin(s.duration_us, parent_id != 0), 10, 6, max(s.error), 0, 0, 0, 0, 0, 0, 1000, max(s.arrived),
+  argMin(service, parent_id != 0), any(name) AS operation, '200',
+  if(max(s.error), (anyIf(toString(service), s.error AND kind = 'server'), toString(operation), 'Timeout', 'no answer',
+                    lower(leftPad(hex(anyIf(s.id, s.error AND kind = 'server')), 16, '0'))), ('', '', '', '', '')),
+  arrayMap(pair -> pair.2, pairs), arrayMap(pair -> -pair.1, pairs),
+  arrayMap(pair -> countEqual(groupArrayIf(toString(service), s.error), pair.2), pairs),
+  arrayMap(name_ -> concat(name_, '\\0', operation), arraySort(arrayDistinct(all))),
+  arrayMap(name_ -> concat(name_, '\\0', '1.0'), arraySort(arrayDistinct(all))),
+  ['bench'], [any(uid)], arraySort(groupUniqArrayArray(kv)), 1
+FROM ${database}.spans AS s
+WHERE intDiv(start_us, 3600000000) BETWEEN ${hour} AND ${hour} + 1
+GROUP BY trace_id
+HAVING intDiv(min(s.start_us), 3600000000) = ${hour} AND count() = 10
+SETTINGS max_threads = 2
+""")
+
+
+def settle_filled(store: ClickHouse, from_us: int, to_us: int, version: int) -> None:
+    """Settle what :func:`fill` made, by SQL, with the rows that the chore would write; all buckets are up to date then.
+
+    Other traces that are there must have been settled before, and must not have ten rows.
+    """
+    values = {"database": store.database, "version": version, "columns": ", ".join(WRITTEN)}
+    with store.writer() as handle:
+        for hour in range(from_us // HOUR_US, to_us // HOUR_US + 1):
+            handle.command(_SETTLED.substitute(values, hour=hour))
+        handle.command(
+            f"INSERT INTO {store.database}.settled_buckets"
+            f" SELECT bucket, sum(a.rows) FROM {store.database}.arrival_buckets AS a GROUP BY bucket"
+        )
+
+
+def _blocks(traces: int, most: int, width: int, parts: int) -> Iterator[tuple[int, int, int]]:
+    """``(first trace, first row of it, traces)``: all parts of so many traces before the next traces."""
+    for first in range(0, traces, most):
+        for part in range(parts):
+            yield first, part * width, min(most, traces - first)

@@ -29,17 +29,22 @@ class Server:
         return answer.json()
 
 
+def started(children: Children, *flags: str, role: str = "up") -> Server:
+    """Start ``hopline <role>`` on a free port and wait until it is ready."""
+    otlp = [] if role == "query" else ["--otlp-port", "0"]
+    child = children.python("-m", "hopline_deploy", role, "--port", "0", *otlp, *flags)
+    url = child.wait_for_text(f"Hopline {role}: ").split()[2].rstrip(",")
+    child.wait_for_url(f"{url}/health/ready")
+    return Server(child, url)
+
+
 @pytest.fixture
 def hopline_up(children: Children, tmp_path: Path) -> Callable[..., Server]:
     """``hopline_up("--kafka", address)`` starts everything in one process and waits until it is ready."""
 
     def start(*flags: str, role: str = "up") -> Server:
-        chosen = [*flags] if "--data" in flags else [*flags, "--data", str(tmp_path / "hopline")]
-        otlp = [] if role == "query" else ["--otlp-port", "0"]
-        child = children.python("-m", "hopline_deploy", role, "--port", "0", *otlp, *chosen)
-        url = child.wait_for_text(f"Hopline {role}: ").split()[2].rstrip(",")
-        child.wait_for_url(f"{url}/health/ready")
-        return Server(child, url)
+        chosen = flags if "--data" in flags else (*flags, "--data", str(tmp_path / "hopline"))
+        return started(children, *chosen, role=role)
 
     return start
 

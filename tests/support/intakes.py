@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from hopline_collector.core import Message, build_block
-from hopline_collector.intake import Entry
-from hopline_collector.journal import Batch
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.door.intake import Entry
+from hopline_collector.handover.plan import Plan
+from hopline_collector.sources.journal import Batch
 
 
 class MemoryIntake:

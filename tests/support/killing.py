@@ -15,7 +15,7 @@ import httpx
 import pytest
 from kafka import KafkaProducer
 
-from hopline_collector.ledger import flaws
+from hopline_collector.handover.ledger import flaws
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_deploy.ports import free_ports
 from support.accounts import RECEIVED, assert_balanced, gauge
@@ -205,9 +205,9 @@ class Rig:
         self.check_at(front.url, bodies)
         front.stop()
 
-    def check_at(self, url: str, bodies: list[bytes]) -> None:
-        """Check a store that is running."""
-        store = ClickHouse(StoreSettings(url=url))
+    def check_at(self, url: str, bodies: list[bytes], **more: Any) -> None:
+        """Check a store that is running; `more` are settings of it, as those of a collector."""
+        store = ClickHouse(StoreSettings(url=url, **more))
         try:
             check_books(store, bodies)
         finally:

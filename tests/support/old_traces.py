@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from hopline_collector.core import Message, build_block
-from hopline_collector.plan import Plan
-from hopline_collector.store import archive
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.chores import archive
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.writer import ClickHouseWriter
 from support.wire_rows import wire_message, wire_row

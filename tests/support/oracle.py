@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hopline_collector.core import Message, build_block
-from hopline_collector.plan import Plan
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse
 
 Row = dict[str, Any]
@@ -39,7 +39,8 @@ def _sample(stored: dict[Any, Any], wanted: dict[Any, Any]) -> str:
     missing = [(key, wanted[key]) for key in wanted if key not in stored]
     extra = [(key, stored[key]) for key in stored if key not in wanted]
     changed = [(key, stored[key], wanted[key]) for key in wanted if key in stored and stored[key] != wanted[key]]
-    return f"{len(missing)} missing {missing[:1]}, {len(extra)} extra {extra[:1]}, {len(changed)} changed {changed[:1]}"
+    told = (("missing", missing), ("extra", extra), ("changed: (key, stored, wanted)", changed))
+    return ", ".join(f"{len(found)} {what} {found[:1]!r:.300}" for what, found in told if found)
 
 
 def _plain(value: Any) -> Any:
@@ -95,12 +96,58 @@ def _cases(rows: list[Row]) -> dict[str, tuple[str, dict[Any, Any]]]:
     for table, seconds in (("stats_10s", 10), ("stats_1m", 60), ("stats_1h", 3600)):
         keys = "toUnixTimestamp(slot), service, name, kind, entry, env, load_test"
         cases[table] = (_figures_sql(keys, table), _figures(finished, _stats_key(seconds)))
-    keys = "toUnixTimestamp(slot), service, instance, zone, entry, load_test"
-    cases["stats_instance_1m"] = (_figures_sql(keys, "stats_instance_1m"), _figures(finished, _instance_key))
+    for table, seconds in (("services_1m", 60), ("services_1h", 3600)):
+        keys = "toUnixTimestamp(slot), service, kind, entry, env, load_test"
+        cases[table] = (_figures_sql(keys, table), _figures(finished, _service_key(seconds)))
+    for table in (
+        "stats_10s",
+        "stats_1m",
+        "stats_1h",
+        "stats_instance_1m",
+        "stats_instance_1h",
+        "services_1m",
+        "services_1h",
+    ):
+        cases[f"outcomes of {table}"] = (
+            f"SELECT service, (sum(status_4xx), sumMap(failed)) FROM ${table} GROUP BY ALL",
+            _outcomes(finished),
+        )
+    for table, seconds in (("stats_instance_1m", 60), ("stats_instance_1h", 3600)):
+        keys = "toUnixTimestamp(slot), service, instance, zone, entry, load_test"
+        cases[table] = (_figures_sql(keys, table), _figures(finished, _instance_key(seconds)))
     for table, seconds in (("edges_1m", 60), ("edges_1h", 3600)):
         keys = "toUnixTimestamp(slot), caller, callee, side, load_test"
         cases[table] = (_figures_sql(keys, table), _figures(finished, _edge_key(seconds)))
+    told = [row for row in finished if row["kind"] in {"client", "producer"}]
+    values = "(sum(calls), sum(errors), sum(rows))"
+    for table, seconds in (("called_1m", 60), ("called_1h", 3600)):
+        cases[table] = (
+            f"SELECT toUnixTimestamp(slot), callee, side, load_test, {values} FROM ${table} GROUP BY ALL",
+            _counts(_figures(told, _edge_key(seconds))),
+        )
+    for table, names in (("service_names", ("service",)), ("operation_names", ("service", "name", "kind"))):
+        cases[table] = (
+            f"SELECT {', '.join(names)}, load_test, (min(first_us), max(last_us)) FROM ${table} GROUP BY ALL",
+            _sights(((*(r[name] for name in names), _load(r)), r["start_us"]) for r in rows),
+        )
     return cases
+
+
+def _counts(edges: Figures) -> Figures:
+    """Calls, failures and rows of all callers together."""
+    found: Figures = defaultdict(lambda: [0, 0, 0])
+    for (slot, _, *key), values in edges.items():
+        found[slot, *key] = [known + more for known, more in zip(found[slot, *key], values, strict=False)]
+    return dict(found)
+
+
+def _sights(times: Iterable[tuple[tuple[Any, ...], int]]) -> Figures:
+    """First and last time by key."""
+    found: Figures = {}
+    for key, at in times:
+        first, last = found.get(key, (at, at))
+        found[key] = [min(first, at), max(last, at)]
+    return found
 
 
 _TRACES = """SELECT hex(trace_id), (min(start_us), max(end_us), sum(spans), sum(unfinished), sum(errors),
@@ -125,7 +172,7 @@ def _figures(rows: list[Row], key_of: Callable[[Row], tuple[Any, ...] | None]) -
         figures[2] += 1
         figures[3] += weight * duration
         figures[4] = max(figures[4], duration)
-        figures[5][math.floor(math.log(max(duration, 1)) / math.log(1.04))] += weight
+        figures[5][_bucket(duration)] += weight
     return {key: [*value[:5], dict(value[5])] for key, value in found.items()}
 
 
@@ -145,8 +192,27 @@ def _stats_key(seconds: int) -> Callable[[Row], tuple[Any, ...]]:
     return lambda r: (_slot(r, seconds), r["service"], r["name"], r["kind"], _entry(r), r["env"], _load(r))
 
 
-def _instance_key(r: Row) -> tuple[Any, ...]:
-    return (_slot(r, 60), r["service"], r["instance"], r["zone"], _entry(r), _load(r))
+def _service_key(seconds: int) -> Callable[[Row], tuple[Any, ...]]:
+    return lambda r: (_slot(r, seconds), r["service"], r["kind"], _entry(r), r["env"], _load(r))
+
+
+def _outcomes(rows: list[Row]) -> Figures:
+    found: Figures = defaultdict(lambda: [0, Counter()])
+    for row in rows:
+        figures, tags = found[row["service"],], row["tags"]
+        status = tags.get("http.response.status_code") or tags.get("http.status_code", "")
+        figures[0] += row["weight"] if len(status) == 3 and status[0] == "4" else 0
+        if row["error"]:
+            figures[1][_bucket(row["duration_us"])] += row["weight"]
+    return {key: [count, dict(failed)] for key, (count, failed) in found.items()}
+
+
+def _bucket(duration_us: int) -> int:
+    return math.floor(math.log(max(duration_us, 1)) / math.log(1.04))
+
+
+def _instance_key(seconds: int) -> Callable[[Row], tuple[Any, ...]]:
+    return lambda r: (_slot(r, seconds), r["service"], r["instance"], r["zone"], _entry(r), _load(r))
 
 
 def _edge_key(seconds: int) -> Callable[[Row], tuple[Any, ...] | None]:

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from ui_support import Client, Page, ShopAnswers, page_app
+from hopline.model import Row
+from hopline_query.service import QueryService
+from hopline_query.store.memory import MemoryReader
+from ui_support import NOW, TRACE_ID, Client, Page, ShopAnswers, page_app
 
 
 class Current:
@@ -49,3 +52,25 @@ def read(client: Client) -> Callable[..., Page]:
         return Page(answer.text)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def over_store() -> Client:
+    """The pages over the real query service and a few calls in its memory twin."""
+    begun = NOW - 60_000_000
+    rows = [
+        Row(
+            "6921c0de0123456789abcdef01234567",
+            "server",
+            "orders",
+            "GET /",
+            begun,
+            "0",
+            "a" * 16,
+            None,
+            5_000,
+            uid="u-1",
+        ),
+        Row(TRACE_ID, "client", "orders", "GET", begun + 9, "0.1", "b" * 16, "a" * 16, 900),
+    ]
+    return Client(page_app(QueryService(MemoryReader(rows), clock=lambda: NOW)))

@@ -1,5 +1,7 @@
 """Pasted text and old links lead to the right page."""
 
+from urllib.parse import quote
+
 import pytest
 
 from ui_support import Client
@@ -33,6 +35,26 @@ def test_boxes_lead_where_the_text_belongs(client: Client, asked: str, target: s
         ("/zipkin/dependency", "/map"),
         ("/dependencies", "/map"),
         ("/zipkin/", "/search"),
+        (f"/zipkin/?traceId={ID}", f"/trace/{ID}"),
+        (
+            "/zipkin/?serviceName=shop&spanName=all&annotationQuery=error&lookback=15m&endTs=1763800000000&limit=10",
+            "/search?service=shop&filter=error&limit=10&from=1763799100000000&to=1763800000000000",
+        ),
+        (
+            "/zipkin?serviceName=shop&remoteServiceName=bank&minDuration=1500&lookback=900000",
+            "/search?service=shop&callee=bank&min_span_duration=1500&from=now-900s",
+        ),
+        (
+            "/search?service=shop&operation=get&lookback=1h&limit=20&minDuration=1s&maxDuration",
+            "/search?service=shop&operation=get&min_span_duration=1s&limit=20&from=now-1h",
+        ),
+        (
+            "/search?service=shop&lookback=custom&start=1763799100000000&end=1763800000000000&tags="
+            + quote('{"error":"true","a b":"c\\"d"}'),
+            "/search?service=shop&from=1763799100000000&to=1763800000000000&filter="
+            + quote('"error"="true" AND "a b"="c\\"d"'),
+        ),
+        ("/search?service=shop&lookback=&tags=error%3Dtrue", "/search?service=shop&filter=error%3Dtrue"),
     ],
 )
 def test_old_links_lead_on(client: Client, old: str, new: str):

@@ -11,7 +11,7 @@ from support.filled import fill
 from ui_support import Client, Page, page_app
 
 MINUTE = 60_000_000
-PAGES = ("/", "/search", "/map", "/system", "/users/nobody", "/compare")
+PAGES = ("/", "/search", "/map", "/system", "/users/nobody", "/compare", "/why")
 
 
 @pytest.fixture
@@ -53,6 +53,8 @@ def test_every_page_over_a_filled_store(over):
         f"/service/{name}",
         f"/service/{name}?operation=nothing",
         f"/compare?a={first}&b={second}",
+        "/why?errors=true",
+        f"/why?service={name}&min_span_duration=1us&version=1",
         f"/trace/{first}",
         f"/trace/{first}?adjust=true&span={key}",
         f"/trace/{first}?root={key}",
@@ -65,7 +67,9 @@ def test_every_page_over_a_filled_store(over):
         assert Page(answer.text).unbalanced == [], path
     home = Page(client.get("/").text)
     assert len([e for e in home.all("tr") if e.get("data-name")]) == 30
-    assert "10 spans, 6 of 6 calls" in Page(client.get(f"/trace/{first}").text).text
+    head = service.trace(first, {"shape": "timeline"})
+    told = f"{head['spans']} spans, {head['received']} of {head['expected']} calls"
+    assert told in Page(client.get(f"/trace/{first}").text).text
 
 
 def test_mistakes_are_answered_as_pages(over):

@@ -12,15 +12,61 @@ TRACE = f"/trace/{TRACE_ID}"
 
 
 def test_home_shows_what_needs_attention_first(read):
-    """U1: failing services before slow ones, each with what it was before; errors; then every service's figures."""
+    """U1: failing services before slow ones, each with what it was before; causes; then every service's figures."""
     page = read("/")
     alerts = [e.text for e in page.by_class("alert-name")]
     assert alerts[0] == "payments"
-    assert "Timeout" in alerts
+    assert alerts[-3:] == ["Deadlock", "No answer from bank", "Error without a type"]
     row = next(e for e in page.all("tr") if e.get("data-name") == "gateway")
     for figure in ("84.1", "48.2 ms", "31 ms", "120 ms", "402 ms", "1.2 s", "100 %"):
         assert figure in row.text
     assert "before 99.99 %" in page.text
+
+
+def test_home_shows_causes_in_place_of_their_echoes(answers: ShopAnswers, client: Client):
+    """Y1: causes over the range of the figures, of a bounded number of traces, with what they did."""
+    page = Page(client.get("/").text)
+    (asked,) = [params for name, params in answers.asked if name == "causes"]
+    stats = answers.stats({})
+    assert (asked["from"], asked["to"], asked["traces"]) == (str(stats["from_us"]), str(stats["to_us"]), "200")
+    item = next(e for e in page.all("li") if (e.get("data-key") or "").startswith("c-"))
+    for words in ("db:shop", "called by inventory", "lock on row ?", "811 traces hurt", "406 users", "2,436 echoes"):
+        assert words in item.text
+    assert "Timeout" not in [e.text for e in page.by_class("alert-name")]
+
+
+def test_home_falls_back_to_error_groups(answers: ShopAnswers, client: Client):
+    """Y1: where traces are no longer kept, or the range is wider than a search may be, error groups stand there."""
+    answers.causes = lambda _params: {"causes": [], "failures": 0, "traces": 0, "truncated": False}
+    assert "Timeout" in [e.text for e in Page(client.get("/").text).by_class("alert-name")]
+    usual = answers.stats
+    answers.stats = lambda params: {**usual(params), "from_us": NOW - 30 * 86_400_000_000}
+    answers.causes = None
+    assert "Timeout" in [e.text for e in Page(client.get("/?from=now-30d").text).by_class("alert-name")]
+
+
+def test_home_asks_for_no_causes_where_nothing_failed(answers: ShopAnswers, client: Client):
+    """Y1: a calm range costs no question more than before."""
+    answers.errors = lambda _params: {"groups": [], "truncated": False}
+    assert "No errors in this range" in client.get("/").text
+    assert not [name for name, _ in answers.asked if name == "causes"]
+
+
+def test_home_says_who_sees_a_service_fail(answers: ShopAnswers, client: Client):
+    """U1, L1: a service that is fine by its own rows and refuses its callers needs attention, and the item says so."""
+    usual = answers.stats
+
+    def stats(params):
+        found = usual(params)
+        entry = next(e for e in found["services"] if e["service"] == "orders")
+        entry["callers"] = {"calls": 1_000, "errors": 400, "success_rate": 0.6}
+        return found
+
+    answers.stats = stats
+    page = Page(client.get("/").text)
+    item = next(e for e in page.all("li") if e.get("data-key") == "a-orders")
+    assert "60 % success as callers see it, 400 failed" in item.text
+    assert any("callee=orders&errors=true" in (link.get("href") or "") for link in page.all("a"))
 
 
 @pytest.mark.parametrize(
@@ -44,12 +90,27 @@ def test_empty_store_shows_the_quick_start(answers: ShopAnswers, client: Client)
         "services": [],
         "total": {},
         "freshness": {"state": "empty", "dropping": [], "complete_to_us": None},
+        "unserved": None,
         "from_us": 1,
         "to_us": 2,
     }
     answers.stats = lambda _params: empty
     text = Page(client.get("/").text).text
-    assert 'endpoint="http://hopline.test"' in text
+    assert "HOPLINE_ENDPOINT=http://hopline.test" in text
+
+
+def test_a_tour_is_offered_until_it_is_put_away(answers: ShopAnswers):
+    """U3: where the operator wants it, five places to look at, all of them there; a reader puts it away for good."""
+    from hopline_ui.settings import UiSettings
+
+    client = Client(page_app(answers, settings=UiSettings(tour=True)))
+    page = Page(client.get("/").text)
+    text = page.one("section", class_="panel tour").text
+    assert all(name in text for name in ("What fails", "Why it fails", "The slowest", "Latency by time", "Who calls"))
+    away = client.get(page.one("a", id="tour-off").get("href") or "")
+    assert away.headers["set-cookie"].startswith("hop_tour=off")
+    assert not Page(client.get("/", headers={"cookie": "hop_tour=off"}).text).all("a", id="tour-off")
+    assert not Page(Client(page_app(answers)).get("/").text).all("a", id="tour-off")
 
 
 def test_freshness_tells_of_losses(answers: ShopAnswers, client: Client):
@@ -124,7 +185,7 @@ def test_a_mistake_in_a_filter_is_said_beside_the_form(answers: ShopAnswers, cli
     answer = client.get("/search?filter=a%3E%3D")
     page = Page(answer.text)
     assert answer.status_code == 400
-    assert "expected a value after '>=' (column 4)" in page.text
+    assert "Expected a value after '>=' (column 4)" in page.text
     assert page.one("input", name="filter", type="text").get("aria-invalid") == "true"
     assert page.one("input", name="filter", type="text").get("value") == "a>="
 
@@ -156,11 +217,19 @@ def test_trace_reads_without_scripts(read):
     page = read(TRACE)
     assert "21 spans, 11 of 12 calls" in page.text
     assert "0.2.1" in page.text
-    rows = [e for e in page.all("div", role="row") if "wf-head" not in (e.get("class") or "")]
+    rows = page.all("tr")[1:]
     assert len(rows) == 12
-    assert [r.get("aria-level") for r in rows][:4] == ["1", "2", "3", "2"]
+    assert [path.text for path in page.by_class("wf-path")][:4] == ["0", "0.1", "0.1.1", "0.2"]
     assert "placeholder" in (rows[4].get("class") or "")
     assert page.one("title").text == "gateway POST /checkout 1.24 s - Hopline"
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "+410 ms after the answer"), ("zh-CN", "响应后 +410 ms")])
+def test_header_and_ticket_tell_what_went_on_after_the_answer(read, lang, words):
+    """T15, U4: the title line and the copied text say how much longer the trace went on."""
+    page = read(f"{TRACE}?lang={lang}")
+    assert words in page.one("div", class_="trace-title").text
+    assert any(f"1.24 s, {words}" in (button.get("data-copy") or "") for button in page.all("button"))
 
 
 def test_only_the_first_rows_are_drawn_by_the_server():
@@ -168,7 +237,7 @@ def test_only_the_first_rows_are_drawn_by_the_server():
     client = Client(page_app(ShopAnswers(shop_tree(2_000))))
     answer = client.get(TRACE)
     page = Page(answer.text)
-    assert len(page.all("div", role="row")) == 301
+    assert len(page.all("tr")) == 301
     assert "300 of 2,012 spans shown" in page.text
     assert len(answer.content) < 400_000
 
@@ -219,7 +288,7 @@ def test_environment_is_part_of_the_range(read, answers: ShopAnswers):
     """U2: an environment is chosen beside the range and stays."""
     page = read("/?env=stage")
     assert next(e for e in page.all("option") if e.text == "stage").attributes.keys() >= {"selected"}
-    assert page.one("a", href="/map?env=stage")
+    assert page.one("a", href="/map?from=now-15m&env=stage")
 
 
 def test_log_link_is_filled_from_its_template(answers: ShopAnswers):
@@ -245,7 +314,7 @@ def test_map_has_a_table_twin(read):
     listed = {(e.get("data-key") or "")[2:] for e in page.all("tr") if (e.get("data-key") or "").startswith("r-")}
     assert drawn == listed != set()
     edge = next(e for e in page.all("a") if e.get("data-key") == "orders→payments")
-    assert edge.get("href") == "/search?caller=orders&callee=payments"
+    assert edge.get("href") == "/search?from=now-15m&caller=orders&callee=payments"
     assert "error" in edge.get("class")
 
 
@@ -264,14 +333,24 @@ def test_map_panel_lists_both_directions(read):
     assert text.index("Used by") < text.index("gateway") < text.index("Uses") < text.index("inventory")
 
 
-def test_map_with_too_many_nodes_asks_for_a_focus(answers: ShopAnswers):
-    """U6: over the limit the table stands alone and the focus is asked for."""
+def test_map_with_too_many_nodes_draws_what_fails_or_groups(answers: ShopAnswers):
+    """U6: over the limit the failing and busiest are drawn, or groups; all at once is not offered."""
     from hopline_ui.settings import UiSettings
 
-    page = Page(Client(page_app(answers, settings=UiSettings(map_nodes=3))).get("/map").text)
-    assert not page.all("svg", id="map")
-    assert "too many for one drawing" in page.text
-    assert page.all("svg", id="map") == []
+    client = Client(page_app(answers, settings=UiSettings(map_nodes=3)))
+    for query in ("", "?show=all", "?show=groups", "?show=<x>"):
+        page = Page(client.get("/map" + query).text)
+        assert page.one("svg", id="map")
+        assert "payments" in {e.get("data-name") for e in page.all("a")}
+        assert not [e for e in page.all("a") if "show=all" in (e.get("href") or "") and e.text == "All"]
+
+
+def test_map_downloads_as_mermaid(client: Client):
+    """U6: the drawing as a flowchart whose labels no name can break out of."""
+    answer = client.get("/map.mmd")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.startswith("flowchart LR")
+    assert '["payments"]' in answer.text
 
 
 def test_map_downloads_as_svg(client: Client):

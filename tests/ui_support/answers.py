@@ -7,14 +7,16 @@ from ui_support.figures import figures, heat_of, series_of, system_of
 from ui_support.graph import graph_of
 from ui_support.shared import NOW, SERVICES, TRACE_ID, fresh, span_of
 from ui_support.tree import flat_of, panel_of, shop_tree, timeline_of
+from ui_support.why import WhyAnswers
 
 
-class ShopAnswers:
+class ShopAnswers(WhyAnswers):
     """Every method that the pages call; ``tree`` is the trace that every id but unknown ones leads to."""
 
     def __init__(self, tree: list[dict[str, Any]] | None = None, *, hostile: str = "") -> None:
         self.tree = tree or shop_tree()
         self.hostile = hostile
+        self.alerts: Any = None
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     def _names(self) -> list[str]:
@@ -31,6 +33,16 @@ class ShopAnswers:
 
     def node(self, trace_id: str, key: str, params: Any = None) -> dict[str, Any]:
         return panel_of(self.tree, TRACE_ID, NOW, key, self.hostile)
+
+    def found(self, trace_id: str, params: Any) -> dict[str, Any]:
+        """A plain word over services, names, paths and the tag that every call of the shop has."""
+        word = params["words"].lower()
+        hits = [
+            at
+            for at, node in enumerate(self.tree)
+            if word in f"{node['service']} {node['name']} {node['path']} region=eu-{node['key']} ".lower()
+        ]
+        return {"trace_id": TRACE_ID, "found": hits, "of": len(self.tree)}
 
     def statistics(self, trace_id: str, params: Any = None) -> dict[str, Any]:
         groups = [
@@ -117,6 +129,7 @@ class ShopAnswers:
             ],
             "uids": [self.hostile or f"u-47{at:02d}"],
             "env": "prod",
+            "ahead_us": 0,
             "running": at == 1,
             "incomplete": at == 4,
             "root_received": at != 4,
@@ -132,7 +145,11 @@ class ShopAnswers:
     def search(self, params: Any) -> dict[str, Any]:
         self.asked.append(("search", dict(params)))
         none = params.get("service") == "nobody"
-        traces = [] if none else [self._summary(at) for at in range(20)]
+        most = min(20, int(params.get("limit") or 20))
+        traces = [] if none else [self._summary(at) for at in range(most)]
+        keys = [key for key in params.get("tags", "").split(",") if key]
+        for trace in traces[:2] if keys else ():
+            trace["tags"] = {keys[0]: self.hostile or 'a "quoted" one'}
         terms = (
             [{"text": params["filter"], "key": "k", "op": "=", "value": "v", "negated": False}]
             if params.get("filter")

@@ -33,7 +33,7 @@ def graph_of(hostile: str, focus: str | None) -> dict[str, Any]:
             "qps_in": 84.1,
             "qps_out": 120.0,
             "error_rate": 0.066 if n == "payments" else 0.0025,
-            "success_rate": 0.9975,
+            "success_rate": 0.934 if n == "payments" else 0.9975,
             "avg_us": 48_000.0,
             "p50_us": 31_000,
             "p90_us": 80_000,
@@ -42,6 +42,7 @@ def graph_of(hostile: str, focus: str | None) -> dict[str, Any]:
             "apdex": 0.93,
             "slow": 60,
             "instances": 2,
+            "callers": {"calls": 1200, "errors": 600, "success_rate": 0.5} if n == "inventory" else None,
             "entry": n == "gateway",
             "hidden_neighbours": 0,
         }
@@ -94,3 +95,20 @@ def kind_of(name: str) -> str:
         return "user"
     prefix = name.split(":", 1)[0]
     return prefix if ":" in name and prefix in {"db", "mq", "cache", "external"} else "service"
+
+
+def large_graph(services: int) -> dict[str, Any]:
+    """``services`` with long names that differ in two words; each is called by one or two before it, one fails."""
+    base = graph_of("", None)
+    node = next(n for n in base["nodes"] if n["name"] == "users")
+    teams = ("checkout", "inventory", "payments", "search", "recommendation", "shipping", "identity", "billing")
+    names = [f"{teams[at % len(teams)]}-service-worker-{at // len(teams)}-production-europe" for at in range(services)]
+    nodes = []
+    for at, name in enumerate(names):
+        bad = at == services - 3
+        figures = {"calls": 1_000 + at, "errors": 300 * bad, "error_rate": 0.3 * bad, "success_rate": 1 - 0.3 * bad}
+        nodes.append({**node, **figures, "name": name, "label": name, "callers": None, "hidden_neighbours": 0})
+    pairs = {(names[at // 2], names[at]) for at in range(1, services)}
+    pairs |= {(names[at // 3], names[at]) for at in range(3, services)}
+    edges = [{**base["edges"][0], "caller": a, "callee": b} for a, b in sorted(pairs) if a != b]
+    return {**base, "nodes": nodes, "edges": edges, "nodes_total": len(nodes), "edges_total": len(edges)}

@@ -24,7 +24,19 @@ def page_app(service: Any, *, root_path: str = "", settings: UiSettings | None =
     def trace(trace_id: str, request: Request) -> JSONResponse:
         return JSONResponse(service.trace(trace_id, dict(request.query_params)))
 
-    app.include_router(create_router(service, settings))
+    @app.get("/api/v1/traces/{trace_id}/found")
+    def found(trace_id: str, request: Request) -> JSONResponse:
+        return JSONResponse(service.found(trace_id, dict(request.query_params)))
+
+    @app.get("/api/v1/traces/{trace_id}/usual")
+    def usual(trace_id: str) -> JSONResponse:
+        return JSONResponse(service.usual(trace_id))
+
+    @app.get("/api/v1/critical-path")
+    def critical_path(request: Request) -> JSONResponse:
+        return JSONResponse(service.critical_path(dict(request.query_params)))
+
+    app.include_router(create_router(service, settings, getattr(service, "alerts", None)))
     return app
 
 

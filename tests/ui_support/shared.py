@@ -20,4 +20,4 @@ def fresh(**changes: Any) -> dict[str, Any]:
 
 
 def span_of(answer: dict[str, Any], hours: float = 0.25) -> dict[str, Any]:
-    return {**answer, "from_us": NOW - int(hours * 3_600_000_000), "to_us": NOW, "freshness": fresh()}
+    return {"unserved": None, **answer, "from_us": NOW - int(hours * 3_600_000_000), "to_us": NOW, "freshness": fresh()}

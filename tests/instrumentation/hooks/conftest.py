@@ -13,8 +13,9 @@ import pytest
 import redis
 
 import hopline
-from hopline.hooks.wsgi import TraceMiddleware
+from hopline.middleware.wsgi import TraceMiddleware
 from hopline.testing import Recorder
+from support import mongo_stand_in, servers
 from support.need import require
 from support.process import Children
 from support.waiting import wait_until
@@ -36,7 +37,14 @@ def install() -> Iterator[Callable[..., None]]:
         assert hopline.install(*hooks) == list(hooks)
 
     yield put_in
-    hopline.uninstall(*names)
+    if names:
+        hopline.uninstall(*names)
+
+
+@pytest.fixture(autouse=True)
+def _waits_are_short(monkeypatch) -> None:
+    """On a busy machine any connection takes its time; what a long one shows has tests of its own."""
+    monkeypatch.setattr("hopline.hooks.database.WORTH_A_ROW_NS", 10**15)
 
 
 class Backend:
@@ -208,3 +216,31 @@ def redis_cluster(redis_server, free_port) -> list[int]:
         wait_until(lambda node=node: node.cluster("info")["cluster_state"] == "ok", what="the cluster")
         node.close()
     return ports
+
+
+@pytest.fixture(scope="session")
+def postgres_port() -> Iterator[int]:
+    """The port of a real PostgreSQL."""
+    with servers.postgres() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def mariadb_port() -> Iterator[int]:
+    """The port of a real MariaDB."""
+    with servers.mariadb() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def mongo_port() -> Iterator[int]:
+    """The port of what stands for MongoDB."""
+    with mongo_stand_in.mongo() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_port() -> Iterator[int]:
+    """The port of a real RabbitMQ."""
+    with servers.rabbitmq() as port:
+        yield port

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import hopline
-from hopline.hooks.aiohttp_server import trace_application
+from hopline.middleware.aiohttp import trace_application
 from support.waiting import wait_until
 
 PARENT = "00-6921c0de0123456789abcdef01234567-00f067aa0ba902b7-01"
@@ -141,7 +141,7 @@ class TestClient:
         assert rows == [("0.1", 0, ""), ("0.2", 0, "ServerDisconnectedError"), ("0.3", 1, "")]
 
     def test_given_up_while_waiting_and_while_reading(self, recorder):
-        """I1, I4: a request that its task gives up ends its row, without an error."""
+        """I1, I4: a request that its task gives up has failed, for it got no answer."""
 
         async def work():
             app = web.Application()
@@ -166,8 +166,8 @@ class TestClient:
                         await answer.read()
 
         asyncio.run(work())
-        rows = [(row.span_id, row.error, row.tags.get("http.response.status_code")) for row in clients(recorder)]
-        assert rows == [("0.1", False, None), ("0.2", False, "200")]
+        rows = [(row.span_id, row.error_type, row.tags.get("http.response.status_code")) for row in clients(recorder)]
+        assert rows == [("0.1", "CancelledError", None), ("0.2", "CancelledError", "200")]
 
     def test_time_out_of_the_session(self, recorder):
         """I4, I10: aiohttp's own time-out is an error of the row."""
@@ -359,3 +359,33 @@ class TestServerSide:
         patched = web.Application.__init__
         hopline.uninstall("aiohttp_server")
         assert web.Application.__init__ is patched.__wrapped__
+
+
+def test_a_websockets_row_is_its_handshake(recorder):
+    """I3: the row of a websocket is over before its first message; what its messages do belongs to no request."""
+    during = []
+
+    async def talk(request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            during.append((hopline.current_span().id, [row.name for row in recorder.spans if row.kind == "server"]))
+            await socket.send_str(message.data.upper())
+        return socket
+
+    async def main():
+        app = web.Application()
+        app.router.add_get("/rooms/{room}", talk)
+        trace_application(app)
+        async with (
+            TestServer(app) as server,
+            aiohttp.ClientSession() as session,
+            session.ws_connect(server.make_url("/rooms/7")) as socket,
+        ):
+            await socket.send_str("one")
+            assert await socket.receive_str() == "ONE"
+
+    asyncio.run(main())
+    assert during == [("", ["GET /rooms/{room}"])]
+    row = recorder.one(kind="server")
+    assert (row.tags["http.response.status_code"], row.error) == ("101", False)

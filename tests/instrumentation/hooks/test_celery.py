@@ -2,10 +2,10 @@
 
 import pytest
 from celery import Celery, signals
-from celery.contrib.testing.worker import start_worker
 from kombu.exceptions import OperationalError
 
 import hopline
+from support.celery_worker import celery_worker
 from support.waiting import wait_until
 
 
@@ -37,15 +37,10 @@ def app():
     return app
 
 
-def _no_logging(**_):
-    """Stands in for Celery's own set-up of logging."""
-
-
 @pytest.fixture(scope="module")
 def worker(app):
     """A worker in a thread for all tests: ending one takes four seconds."""
-    signals.setup_logging.connect(_no_logging)  # or it would change the root logger of the whole run
-    with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
+    with celery_worker(app, shutdown_timeout=30):
         yield
 
 

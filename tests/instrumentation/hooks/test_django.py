@@ -17,7 +17,7 @@ from django.utils.decorators import async_only_middleware, sync_only_middleware
 
 import hopline
 from hopline.hooks import django as hook
-from hopline.hooks.wsgi import TraceMiddleware
+from hopline.middleware.wsgi import TraceMiddleware
 
 PARENT = "00-6921c0de0123456789abcdef01234567-00f067aa0ba902b7-01"
 STATE = "hop=00f067aa0ba902b7;0.3;1000;gateway;z1;h1:8001;GET%20/"
@@ -76,6 +76,11 @@ def call(request, what):
     return HttpResponse(headers["tracestate"])
 
 
+def graphql(request):
+    request.META["hopline.route"] = "/graphql query Orders"
+    return HttpResponse("fine")
+
+
 orders = [
     path("<int:number>/", order),
     path("async/<int:number>/", order_async),
@@ -88,6 +93,7 @@ urlpatterns = [
     path("stream/", stream),
     path("stream-async/", stream_async),
     path("file/", file),
+    path("graphql", graphql),
     path("call/<slug:what>", call),
 ]
 
@@ -135,6 +141,12 @@ def test_row_is_named_by_the_route(recorder, get, address, name):
     assert recorder.one(name="look up").span_id == "0.3.1"
     assert answer.headers["hopline-trace-id"] == row.trace_id
     assert answer.headers["hopline-service"] == "shop"
+
+
+def test_what_a_view_names_goes_before_its_route(recorder, get):
+    """I3: a GraphQL view names its operation, for its route is that of all of them."""
+    get("/graphql")
+    assert recorder.one(kind="server").name == "GET /graphql query Orders"
 
 
 def test_unknown_path_is_named_by_the_method(recorder, get):

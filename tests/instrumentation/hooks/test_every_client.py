@@ -136,7 +136,7 @@ def test_unsampled_calls_carry_ids(backend, fetch):
     with Recorder(sample=0) as recorder, hopline.span("work") as span:
         fetch(f"{backend.url}/ok")
         assert recorder.spans == []
-    assert backend.requests[-1]["traceparent"] == f"00-{span.trace_id}-{span.id}-00"
+    assert backend.requests[-1]["traceparent"] == f"00-{span.trace_id}-{span.id}-02"
 
 
 def test_bodies_are_never_recorded(recorder, backend):

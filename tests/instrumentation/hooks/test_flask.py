@@ -5,7 +5,7 @@ import pytest
 import requests
 
 import hopline
-from hopline.hooks.wsgi import TraceMiddleware
+from hopline.middleware.wsgi import TraceMiddleware
 
 
 def get(client, path):

@@ -111,7 +111,7 @@ def test_unsampled_call_carries_ids(install, backend):
         with hopline.span("work"):
             requests.get(f"{backend.url}/ok", timeout=5)
         assert recorder.spans == []
-    assert backend.requests[-1]["traceparent"].endswith("-00")
+    assert backend.requests[-1]["traceparent"].endswith("-02")
 
 
 def test_baggage_stays_with_trusted_hosts(backend):

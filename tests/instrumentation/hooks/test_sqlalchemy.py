@@ -9,7 +9,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import hopline
-from hopline.hooks.sqlalchemy import database, summary
+from hopline.hooks.database import summary
+from hopline.hooks.sqlalchemy import database_of
 from hopline.model import path_key
 
 
@@ -32,6 +33,7 @@ def test_one_client_row_per_statement(recorder, engine):
         "  0.1 client shop CREATE orders",
         "  0.2 client shop INSERT orders",
         "  0.3 client shop SELECT orders",
+        "  0.4 client shop COMMIT",
     ]
     row = recorder.one(span_id="0.3")
     assert (row.peer, row.peer_kind) == ("shop.db", "db")
@@ -139,7 +141,7 @@ class TestAsyncEngine:
     [
         ("select 1", ("SELECT", "")),
         ("/* why */ -- more\n UPDATE `orders` SET x = 1", ("UPDATE", "orders")),
-        ('INSERT INTO "shop"."orders" VALUES (1)', ("INSERT", 'shop"."orders')),
+        ('INSERT INTO "shop"."orders" VALUES (1)', ("INSERT", "shop.orders")),
         ("DROP TABLE IF EXISTS orders", ("DROP", "orders")),
         ("WITH recent AS (SELECT * FROM orders) SELECT * FROM recent", ("WITH", "orders")),
         ("/**/" * 1000, ("", "")),
@@ -154,7 +156,7 @@ def test_summary(statement, expected):
 
 def test_failure_of_our_own_is_not_the_applications(recorder, engine, monkeypatch):
     """I10: when the hook itself fails, the statement runs and a counter rises."""
-    monkeypatch.setattr("hopline.hooks.sqlalchemy.summary", lambda _: 1 // 0)
+    monkeypatch.setattr("hopline.hooks.database.summary", lambda _: 1 // 0)
     with hopline.span("work"), engine.connect() as connection:
         assert connection.execute(text("SELECT 7")).scalar() == 7
     assert recorder.counters()["events"]["hook_errors"] == 1
@@ -163,7 +165,7 @@ def test_failure_of_our_own_is_not_the_applications(recorder, engine, monkeypatc
 def test_database_names():
     """D1: the map's node of a database has its name."""
     names = ["postgresql://u:p@db1/shop", "mysql://db1", "sqlite://", "sqlite:////data/shop.db"]
-    assert [database(create_engine_url(name)) for name in names] == ["shop", "db1", "memory", "shop.db"]
+    assert [database_of(create_engine_url(name)) for name in names] == ["shop", "db1", "memory", "shop.db"]
 
 
 def create_engine_url(name):

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 import hopline
-from hopline.hooks.asgi import TraceMiddleware
+from hopline.middleware.asgi import TraceMiddleware
 
 
 def get(app, path):
@@ -83,3 +83,34 @@ def test_uninstall_restores_the_original():
     patched = Starlette.__call__
     hopline.uninstall("starlette")
     assert Starlette.__call__ is patched.__wrapped__
+
+
+@pytest.mark.parametrize(
+    ("left_in_the_scope", "name"),
+    [
+        ({"path_template": "/orders/{number}"}, "GET /orders/{number}"),  # Litestar's router
+        ({"hopline.route": "/orders/<int:number>"}, "GET /orders/{number}"),  # Quart's rule
+        ({"path_template": "/graphql", "hopline.route": "/graphql query Orders"}, "GET /graphql query Orders"),
+        ({}, "GET"),
+    ],
+)
+def test_routers_we_do_not_know(recorder, left_in_the_scope, name):
+    """I3: the row has the route that the router or the application leaves in the scope, in one spelling."""
+
+    async def app(scope, receive, send):
+        scope.update(left_in_the_scope)
+        await PlainTextResponse("fine")(scope, receive, send)
+
+    get(TraceMiddleware(app), "/orders/7")
+    assert recorder.one(kind="server").name == name
+
+
+def test_a_graphql_operation_below_a_known_route(recorder):
+    """I3: what the endpoint itself names goes before its route: all of GraphQL is one."""
+
+    async def graphql(request):
+        request.scope["hopline.route"] = "/graphql query Orders"
+        return PlainTextResponse("fine")
+
+    get(Starlette(routes=[Route("/graphql", graphql)]), "/graphql")
+    assert recorder.one(kind="server").name == "GET /graphql query Orders"

@@ -19,9 +19,9 @@ from kombu import Connection
 import hopline
 from hopline.hooks import aiohttp_server
 from hopline.hooks.celery import broker_host
-from hopline.hooks.django import TraceMiddleware as DjangoMiddleware
 from hopline.hooks.grpc.server import ServerInterceptor, sender
-from hopline.hooks.wsgi import TraceMiddleware
+from hopline.middleware.django import TraceMiddleware as DjangoMiddleware
+from hopline.middleware.wsgi import TraceMiddleware
 from hopline.testing import Recorder
 
 PARENT = "00-6921c0de0123456789abcdef01234567-00f067aa0ba902b7-01"
@@ -138,7 +138,7 @@ def test_baggage_goes_to_trusted_celery_brokers(install, trusted, expected):
 def test_baggage_goes_to_trusted_kafka_brokers(monkeypatch, install, recorder, servers, expected):
     """P5: the same for Kafka: every broker that the producer was told of must be trusted."""
     sent = {}
-    monkeypatch.setattr(KafkaProducer, "send", lambda *arguments: sent.update(arguments[4]) or Future())
+    monkeypatch.setattr(KafkaProducer, "send", lambda *_, headers: sent.update(headers) or Future())
     install("kafka_python")
     producer = KafkaProducer.__new__(KafkaProducer)
     producer.config, producer._closed = {"bootstrap_servers": servers}, True
@@ -152,7 +152,7 @@ def test_baggage_goes_to_trusted_kafka_brokers(monkeypatch, install, recorder, s
 def test_a_kafka_message_sent_on_carries_one_context(monkeypatch, install, recorder):
     """P2, I4: sending a message on with the headers it came with replaces its context and keeps the others."""
     sent = []
-    monkeypatch.setattr(KafkaProducer, "send", lambda *arguments: sent.extend(arguments[4]) or Future())
+    monkeypatch.setattr(KafkaProducer, "send", lambda *_, headers: sent.extend(headers) or Future())
     install("kafka_python")
     producer = KafkaProducer.__new__(KafkaProducer)
     producer.config, producer._closed = {"bootstrap_servers": "10.1.2.3:9092"}, True

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hopline.hooks.wsgi import TraceMiddleware
+from hopline.middleware.wsgi import TraceMiddleware
 from hopline.propagation import inbound
 from hopline.testing import Recorder
 

@@ -53,9 +53,10 @@ def test_times_kind_and_scope(export: Callable[..., Row]) -> None:
 @pytest.mark.parametrize(
     ("kind", "attributes", "peer"),
     [
-        (CLIENT, {"server.address": "users", "server.port": 8080}, ("users:8080", "service")),
-        (CLIENT, {"net.peer.name": "users"}, ("users", "service")),
+        (CLIENT, {"server.address": "users", "server.port": 8080}, ("users:8080", "")),
+        (CLIENT, {"net.peer.name": "users"}, ("users", "")),
         (CLIENT, {"peer.service": "users", "server.address": "10.0.0.7"}, ("users", "service")),
+        (CLIENT, {"http.response.header.hopline_service": ("shop",), "server.address": "h"}, ("shop", "service")),
         (CLIENT, {"db.system.name": "mysql", "db.namespace": "shop", "server.address": "db1"}, ("shop", "db")),
         (CLIENT, {"db.system": "postgresql", "net.peer.name": "pg", "net.peer.port": 5432}, ("pg:5432", "db")),
         (CLIENT, {"db.system": "redis", "server.address": "r1", "server.port": 6379}, ("r1:6379", "cache")),

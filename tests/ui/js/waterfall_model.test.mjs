@@ -8,7 +8,7 @@ function timeline(nodes) {
   const names = [...new Set(nodes.map((n) => n[2]))];
   const at = new Map(nodes.map((n, i) => [n[0], i]));
   return {
-    duration_us: 1000, service_table: services, name_table: names, kinds: ["local"],
+    extent_us: 1000, service_table: services, name_table: names, kinds: ["local"],
     columns: {
       key: nodes.map((_, i) => `k${i}`), span_id: nodes.map((n) => n[0]),
       parent: nodes.map((n) => at.get(n[0].split(".").slice(0, -1).join(".")) ?? -1),
@@ -59,20 +59,6 @@ test("U4: four equal siblings stay apart, and so do those with children", () => 
   assert.equal(w.visible(w.model(timeline([["0", "a", "x"], ...nested])), state()).length, 13);
 });
 
-test("U4: find takes words, phrases, fields and what must not be", () => {
-  const m = shop();
-  const found = (text) => { const hits = w.find(m, text); return hits && [...hits].flatMap((hit, i) => (hit ? [i] : [])); };
-  assert.equal(found("  "), null);
-  assert.deepEqual(found("USERS"), [1, 2]);
-  assert.deepEqual(found("find charge"), [1, 4]);
-  assert.deepEqual(found("users -select"), [1]);
-  assert.deepEqual(found('"get /"'), [0]);
-  assert.deepEqual(found("service=pay"), [4]);
-  assert.deepEqual(found("span=0.2"), [3]);
-  assert.deepEqual(found("error"), [3, 4]);
-  assert.deepEqual(found("-users"), [0, 3, 4]);
-});
-
 test("U4: legend and matches filter together", () => {
   const m = shop();
   assert.equal(w.ofServices(m, new Set()), null);
@@ -86,11 +72,23 @@ test("U4: next and previous go around the ends", () => {
   assert.equal(w.next(5, () => false, 0, 1), -1);
 });
 
-test("U4: a span inside collapsed rows is brought to light", () => {
-  const m = shop();
-  const collapsed = new Set([0, 1, 3]);
-  w.reveal(m, collapsed, 4);
-  assert.deepEqual([...collapsed], [1]);
+test("U4: what was turned by hand is the other way round than its level", () => {
+  assert.deepEqual([...w.flipped(new Set([0, 1]), new Set([1, 3]))], [0, 3]);
+});
+
+test("U4: a critical path of thousands of stretches is what can be seen of it", () => {
+  const stretches = Array.from({ length: 5000 }, (_, i) => [i * 10, i * 10 + 8]);
+  assert.deepEqual(w.merged(stretches, 25), [[0, 49_998]]);
+  assert.deepEqual(w.merged([[50, 60], [0, 10]], 5), [[0, 10], [50, 60]]);
+  assert.deepEqual(w.stretchesByNode([[0, 1, 2], [3, 2, 5], [0, 5, 6]]).get(0), [[1, 2], [5, 6]]);
+});
+
+test("U4: three hundred levels stay within the column, each not left of the one above", () => {
+  const places = Array.from({ length: 301 }, (_, depth) => w.indent(depth));
+  assert.ok(places.every((x, i) => i === 0 || x >= places[i - 1]));
+  assert.ok(places[300] <= 180);
+  assert.equal(w.shortPath("0.1.2"), "0.1.2");
+  assert.equal(w.shortPath("0.1.2.3.4.5.6.7.8.9"), "…7.8.9");
 });
 
 test("U4: zoom and pan stay within the trace", () => {

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 import hopline
 from hopline import tracer as tracing
 from hopline.context import Active
-from hopline.passing import PassingSpan
-from hopline.propagation import usual
+from hopline.lazy_unsampled import LazyUnsampledSpan
+from hopline.propagation import fast_path
+from hopline.spans import Span
 from hopline.testing import Recorder
 
 TRACE = b"4bf92f3577b34da6a3ce929d0e0e4736"
@@ -19,7 +20,7 @@ PARENT = b"00f067aa0ba902b7"
 HOP = b"hop=" + PARENT + b";0.1;;gateway;sh-1;h0:8001;POST%20/checkout"
 
 
-def usual_headers(flags: bytes = b"01", state: bytes = HOP, baggage: bytes = b"uid=u1") -> list[tuple[bytes, bytes]]:
+def common_headers(flags: bytes = b"01", state: bytes = HOP, baggage: bytes = b"uid=u1") -> list[tuple[bytes, bytes]]:
     return [
         (b"host", b"shop"),
         (b"traceparent", b"00-" + TRACE + b"-" + PARENT + b"-" + flags),
@@ -62,7 +63,7 @@ headers = st.tuples(
 ).map(lambda found: [pair for pairs in found for pair in pairs])
 
 
-def seen(span: hopline.spans.Span, recorder: Recorder) -> dict[str, object]:
+def seen(span: Span, recorder: Recorder) -> dict[str, object]:
     """All that tells one span from another, but for what is drawn by lot."""
     with span, Active(span):
         onward = hopline.inject({})
@@ -88,7 +89,7 @@ def seen(span: hopline.spans.Span, recorder: Recorder) -> dict[str, object]:
 
 @given(headers, st.sampled_from(["10.0.0.1", "8.8.8.8"]))
 def test_the_short_way_gives_the_answer_of_the_long_way(pairs, sender):
-    """P3: whatever the headers are, the reader of the usual ones agrees with the reader of all, counters included."""
+    """P3: whatever the headers are, the fast path agrees with the reader of all, counters included."""
     with Recorder() as recorder:
         short = seen(tracing.active().receive_http("op", pairs, sender, lambda: "op"), recorder)
     with Recorder() as recorder:
@@ -102,27 +103,27 @@ names = st.sampled_from([b"traceparent", b"tracestate", b"baggage", b"host"])
 @given(st.lists(st.tuples(names, st.binary(max_size=300)), max_size=8))
 def test_random_headers_never_raise(pairs):
     """P3: random bytes in every header."""
-    assert usual.read(pairs) in {None, usual.NOTHING}
+    assert fast_path.read(pairs) in {None, fast_path.NOTHING}
 
 
 @pytest.mark.parametrize("odd", [None, 7, [7], [(b"traceparent",)], [(b"traceparent", "text")], [("traceparent", b"")]])
 def test_headers_of_other_types_are_left_to_others(odd):
-    """P3: what is no list of pairs of bytes is not of the usual shape."""
-    assert usual.read(odd) is None
+    """P3: what is no list of pairs of bytes is not of the common shape."""
+    assert fast_path.read(odd) is None
 
 
-def test_usual_headers_are_taken(recorder):
+def test_common_headers_are_taken(recorder):
     """P1: a request of one of ours takes the short way: the property above is not empty."""
-    row = tracing.active().receive_http("op", usual_headers(), None, lambda: "GET /")
-    unsampled = tracing.active().receive_http("op", usual_headers(b"00"), None, lambda: "GET /")
-    assert usual.read(usual_headers()) is not None
+    row = tracing.active().receive_http("op", common_headers(), None, lambda: "GET /")
+    unsampled = tracing.active().receive_http("op", common_headers(b"00"), None, lambda: "GET /")
+    assert fast_path.read(common_headers()) is not None
     assert (row.span_id, row.entry.caller, row.uid) == ("0.1", ("gateway", "h0:8001", "sh-1", "POST /checkout"), "u1")
-    assert isinstance(unsampled, PassingSpan)
+    assert isinstance(unsampled, LazyUnsampledSpan)
 
 
 def test_an_unsampled_request_passes_everything_on(recorder):
     """I7: ids, path, operation and baggage of an unsampled trace go on, though nothing was read on the way in."""
-    with tracing.active().receive_http("op", usual_headers(b"00"), None, lambda: "GET /a") as row:
+    with tracing.active().receive_http("op", common_headers(b"00"), None, lambda: "GET /a") as row:
         assert (row.trace_id, row.span_id, row.recording) == (TRACE.decode(), "0.1", False)
         onward = hopline.inject({})
         hopline.set_uid("u2")
@@ -143,7 +144,7 @@ def test_threads_of_an_unsampled_request_share_what_is_made_when_first_asked_for
         row.entry.put(f"k{number}", "v")
 
     for _ in range(20):
-        row = tracing.active().receive_http("op", usual_headers(b"00"), None, lambda: "GET /")
+        row = tracing.active().receive_http("op", common_headers(b"00"), None, lambda: "GET /")
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, range(8)))
         assert {f"k{n}" for n in range(8)} <= set(row.entry.baggage.items())
@@ -156,7 +157,7 @@ def test_a_bug_in_the_late_reading_is_ours_alone(recorder, monkeypatch):
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr("hopline.tracer.Tracer.entry_of", boom)
-    with tracing.active().receive_http("op", usual_headers(b"00"), None, lambda: "GET /"):
+    with tracing.active().receive_http("op", common_headers(b"00"), None, lambda: "GET /"):
         hopline.put("key", "value")
         assert TRACE.decode() in hopline.inject({})["traceparent"]
     assert recorder.counters()["events"]["client_errors"] == 1
@@ -164,19 +165,19 @@ def test_a_bug_in_the_late_reading_is_ours_alone(recorder, monkeypatch):
 
 def test_callers_are_forgotten_when_they_are_too_many(monkeypatch):
     """P3: no sender can make the memory of callers grow without bound."""
-    monkeypatch.setattr(usual, "MAX_KNOWN", 3)
+    monkeypatch.setattr(fast_path, "MAX_KNOWN", 3)
     for number in range(1, 20):
         state = b"hop=" + PARENT + b";0.%d" % number
-        read = usual.read(usual_headers(state=state))
+        read = fast_path.read(common_headers(state=state))
         assert read is not None
         assert read[3] == (f"0.{number}", 1000, ("", "", "", ""))
-        assert len(usual._known) <= 3
+        assert len(fast_path._known) <= 3
 
 
 @pytest.mark.parametrize("limit", [0, 5, 1024])
 def test_untouched_baggage_goes_on_within_the_limit(limit):
     """P4: what nobody touched goes on as it came, unless it is over the limit."""
     with Recorder(baggage_bytes=limit):
-        with tracing.active().receive_http("op", usual_headers(), None, lambda: "GET /"):
+        with tracing.active().receive_http("op", common_headers(), None, lambda: "GET /"):
             onward = hopline.inject({})
         assert onward.get("baggage", "") == ("uid=u1" if limit > 5 else "")

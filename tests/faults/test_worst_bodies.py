@@ -1,0 +1,61 @@
+"""Bodies of 20 MB that are made to cost as much as they can, to a server in a process of its own."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Callable
+
+import httpx
+import pytest
+import zstandard
+
+from support.hopline_process import Server
+from support.process_costs import cpu_seconds, peak_memory, reset_peak
+from support.waiting import wait_until
+from support.worst_bodies import SHAPES, Worst, worst
+
+CPU_SECONDS = 5.0
+MEMORY_BYTES = 600_000_000
+QUIET_SECONDS = 2.5
+"""Longer than a message waits for its block."""
+SHORT = ("zipkin: ordinary spans", "native packed: rows without identity", "native packed: lists")
+CHOSEN = tuple(SHAPES) if os.environ.get("HOPLINE_TEST_FULL") else SHORT
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda body: gzip.compress(body, 6),
+    "deflate": lambda body: zlib.compress(body, 6),
+    "zstd": lambda body: zstandard.ZstdCompressor().compress(body),
+}
+
+
+def settled(server: Server) -> float:
+    """CPU seconds once all that was taken is handed over and the process does nothing more to speak of."""
+    last = [-1.0]
+
+    def quiet() -> bool:
+        before, last[0] = last[0], cpu_seconds(server.child.pid)
+        return last[0] - before < QUIET_SECONDS / 10
+
+    wait_until(quiet, 120.0, interval=QUIET_SECONDS, what="a process at rest")
+    return last[0]
+
+
+def post(server: Server, posted: Worst, encoding: str) -> int:
+    packed = PACKERS[encoding](posted.body)
+    headers = {"content-type": posted.content_type, "content-encoding": encoding}
+    return httpx.post(f"{server.url}{posted.path}", content=packed, headers=headers, timeout=120.0).status_code
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_the_worst_body_costs_little(hopline_up: Callable[..., Server], name: str) -> None:
+    """K4: inflated by turns from gzip, deflate and zstd: < 600 MB above rest, < 5 s of CPU until stored, or refused."""
+    server = hopline_up()
+    encoding = tuple(PACKERS)[CHOSEN.index(name) % len(PACKERS)]
+    post(server, worst(name, 100_000), encoding)
+    before = settled(server)
+    idle = reset_peak(server.child.pid)
+    status = post(server, worst(name), encoding)
+    assert status in {200, 202, 400, 413}
+    spent, more = settled(server) - before, peak_memory(server.child.pid) - idle
+    assert spent < CPU_SECONDS
+    assert more < MEMORY_BYTES
+    assert httpx.get(f"{server.url}/health/ready", timeout=30.0).status_code == 200

@@ -1,0 +1,77 @@
+"""Job queues: RQ and dramatiq over a real redis, their workers in this process."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dramatiq
+import redis
+import rq
+from dramatiq.brokers.redis import RedisBroker
+
+from support.contract.consumer import Exchange, Subject
+
+Env = Callable[[str], Any]
+
+_handlers: list[Callable[[], Any]] = []
+
+
+def handle_now() -> None:
+    """The job: what the contract wants to be done."""
+    _handlers[-1]()
+
+
+@contextlib.contextmanager
+def _handling(handle: Callable[[], Any], logger: str) -> Iterator[None]:
+    """A worker writes what a job raised into its log, which is not wanted here."""
+    logging.getLogger(logger).disabled = True
+    _handlers.append(handle)
+    try:
+        yield
+    finally:
+        _handlers.pop()
+        logging.getLogger(logger).disabled = False
+
+
+def by_rq(env: Env) -> Exchange:
+    client = redis.Redis(port=env("redis_port"))
+    queue = rq.Queue("contract", connection=client)
+
+    def process(handle: Callable[[], Any]) -> None:
+        with _handling(handle, "rq.worker"):
+            worker = rq.SimpleWorker([queue], connection=client)
+            worker.log.disabled = True
+            worker.work(burst=True, max_jobs=1, logging_level="CRITICAL")
+
+    return Exchange(lambda: queue.enqueue(handle_now), process, "contract", client.close)
+
+
+def by_dramatiq(env: Env) -> Exchange:
+    def actor() -> dramatiq.Actor[..., Any]:
+        broker = RedisBroker(port=port, middleware=[])
+        return dramatiq.actor(handle_now, actor_name="handle_now", broker=broker, queue_name="actors")
+
+    def process(handle: Callable[[], Any]) -> None:
+        done = threading.Event()
+
+        def handle_and_tell() -> None:
+            try:
+                handle()
+            finally:
+                done.set()
+
+        with _handling(handle_and_tell, "dramatiq.worker.WorkerThread"):
+            worker = dramatiq.Worker(actor().broker, worker_threads=1, worker_timeout=50)
+            worker.start()
+            assert done.wait(20)
+            worker.stop()
+            worker.broker.close()
+
+    port = env("redis_port")
+    sender = actor()
+    return Exchange(sender.send, process, "actors", sender.broker.close)
+
+
+SUBJECTS = [Subject("rq", ("rq",), by_rq), Subject("dramatiq", ("dramatiq",), by_dramatiq)]

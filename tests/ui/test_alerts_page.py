@@ -1,0 +1,68 @@
+"""A1 on the page: what fires, its figure over time, its calls; in both languages, without rules too."""
+
+from typing import Any
+
+import pytest
+
+from hopline_query.errors import StoreUnavailableError
+from ui_support import Client, ShopAnswers, page_app
+from ui_support.alerts import FIRING, LOST, SLOW, WINDOW, Rules
+
+
+class Away(Rules):
+    def open(self) -> dict[str, Any]:
+        raise StoreUnavailableError("the store does not answer")
+
+
+def client_of(rules: Rules | None) -> Client:
+    answers = ShopAnswers()
+    answers.alerts = rules
+    return Client(page_app(answers))
+
+
+def test_an_alert_shows_its_figure_its_chart_and_its_calls():
+    """A1: the value beside the threshold, the chart with both, the traces behind the link, and "Why?"."""
+    text = client_of(Rules(FIRING, SLOW)).get("/alerts").text
+    first = text.partition("checkout fails")[2].partition("orders are slow")[0]
+    assert "93.4 %" in first
+    assert "99.8 %" in first
+    assert first.count('class="level"') == 1
+    assert f"/search?service=payments&amp;entry=true&amp;errors=true&amp;{WINDOW.replace('&', '&amp;')}" in first
+    assert "/why?service=payments" in first
+    assert first.count('class="trace-link"') == 3
+    assert "402 ms" in text.partition("orders are slow")[2]
+
+
+def test_home_says_what_fires():
+    """A1: a firing alert stands above all figures of the home page; one that is pending does not."""
+    assert "1 alert is firing" in client_of(Rules(FIRING, SLOW)).get("/").text
+    assert "firing" not in client_of(Rules(SLOW)).get("/").text
+
+
+def test_what_counts_no_calls_leads_to_the_system_page():
+    """A1: lost rows have no traces and no series; the page still tells them."""
+    text = client_of(Rules(LOST)).get("/alerts").text
+    assert "rows are lost" in text
+    assert 'class="level"' not in text
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "No rules are set"), ("zh-CN", "尚未设置规则")])
+def test_without_rules_the_page_says_how_to_write_one(language: str, words: str):
+    """U11: an empty page is a beginning."""
+    text = client_of(None).get(f"/alerts?lang={language}").text
+    assert words in text
+    assert "[[rule]]" in text
+
+
+def test_rules_that_cannot_be_judged_are_told():
+    """R2: what is wrong with the file stands on the page."""
+    assert (
+        "alerts.toml: no field servcie" in client_of(Rules(trouble="alerts.toml: no field servcie")).get("/alerts").text
+    )
+
+
+def test_a_store_that_is_away_breaks_no_other_page():
+    """R2: home goes on without its line; the page of alerts says what is wrong."""
+    client = client_of(Away())
+    assert client.get("/").status_code == 200
+    assert client.get("/alerts").status_code == 503
