@@ -4,22 +4,35 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-store bench-http bench-query bench-ui lock docs python parts
+.PHONY: help setup demo test test-client test-collector test-query test-rest test-pythons lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-capacity bench-store bench-http bench-query bench-why bench-ui lock docs python parts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 
-setup: python parts ## everything: .venv, Kafka's jars, Chromium, redis, OpenTelemetry beside it
+setup: python parts ## everything: .venv, the jars of Kafka and Zipkin, a ClickHouse server, Chromium, servers of the hooks, OpenTelemetry
 
 demo: python ## a live shop with its traces, on this machine (KAFKA=1: through a real Kafka broker)
 	@if [ -n "$(KAFKA)" ]; then bash deploy/setup/kafka.sh; fi
 	@exec $(PY) -m hopline_deploy demo $(if $(KAFKA),--kafka) --data .cache/demo
 
+# Two groups at a time, the longest first: most tests wait for a broker, a server or a browser. A group prints at its end.
 test: setup ## all tests, with a real broker and a real browser
-	@status=0; \
-	$(PYTEST) tests/instrumentation || status=1; \
-	$(PYTEST) tests --ignore=tests/instrumentation || status=1; \
-	exit $$status
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-rest test-query test-collector test-client
+
+test-client: ## the tests of the client alone; like the three below, after `make setup`
+	@$(PYTEST) tests/instrumentation
+
+test-collector: ## the tests of the collector
+	@$(PYTEST) tests/collector
+
+test-query: ## the tests of the query service
+	@$(PYTEST) tests/query
+
+test-rest: ## all other tests: pages, browser, deployment, other tracers, kills
+	@$(PYTEST) tests --ignore=tests/instrumentation --ignore=tests/collector --ignore=tests/query
+
+test-pythons: parts ## the client's tests on the oldest and the newest Python that is found here
+	@bash deploy/setup/pythons.sh
 
 lint: python ## ruff, formatting, mypy, layers
 	@.venv/bin/ruff check
@@ -59,8 +72,14 @@ bench-store: python ## bytes per span, start on 20 M spans, reads beside a giant
 bench-http: python ## posts of other tracers (Zipkin, OTLP) to stored
 	@$(PY) tests/benchmarks/bench_http.py
 
-bench-query: python ## look-ups, search, figures and map over a filled store
-	@$(PY) tests/benchmarks/bench_query.py
+bench-capacity: python ## hopline capacity against a measured load: within a quarter
+	@$(PY) tests/benchmarks/bench_capacity.py
+
+bench-query: setup ## whole HTTP answers over 20 M spans, embedded engine and ClickHouse server; writes docs/speed.md
+	@$(PY) tests/benchmarks/bench_query.py --spans 20000000 --page docs/speed.md
+
+bench-why: python ## explanations of shops with one planted cause each, and of shops with none
+	@PYTHONPATH=tests $(PY) tests/benchmarks/bench_why.py
 
 bench-ui: setup ## waterfall and map in the browser
 	@$(PY) tests/benchmarks/bench_ui.py
@@ -74,6 +93,8 @@ lock: python ## pin every dependency by hash (after a change in pyproject.toml)
 
 docs: python ## write the generated pages of docs/
 	@$(PY) -m hopline_deploy.settings_page > docs/settings.md
+	@$(PY) -m hopline_query.api.field_tables docs/api.md
+	@PYTHONPATH=tests $(PY) -m support.contract.table
 
 python:
 	@bash deploy/setup/python.sh
@@ -81,5 +102,7 @@ python:
 parts:
 	@bash deploy/setup/kafka.sh
 	@bash deploy/setup/chromium.sh
-	@bash deploy/setup/redis.sh
+	@bash deploy/setup/clickhouse.sh
+	@bash deploy/setup/servers.sh
+	@bash deploy/setup/zipkin.sh
 	@bash deploy/setup/otel.sh
