@@ -21,6 +21,7 @@ from hopline_collector.chores.housekeeping import Chore, Housekeeper
 from hopline_collector.chores.retention import RetentionSettings
 from hopline_collector.chores.thinning import ThinningSettings
 from hopline_collector.door import backups_api, dead_letters_api, erasures_api, ledger_api, receivers, retention_api
+from hopline_collector.door.batch_log import BatchLog
 from hopline_collector.door.intake import Intake, JournalIntake, KafkaIntake
 from hopline_collector.door.otlp_grpc import GrpcSettings, OtlpGrpcServer
 from hopline_collector.door.own_services import OwnServicesIntake
@@ -118,7 +119,8 @@ class Collector:
             )
             self._intake = JournalIntake(self._journal)
         else:
-            self._intake = KafkaIntake(self._servers(), settings.topics, settings.kafka_options)
+            batches = BatchLog(self._servers(), settings.kafka_options, replicas=settings.replicas)
+            self._intake = KafkaIntake(self._servers(), settings.topics, settings.kafka_options, batches)
         self._door = OwnServicesIntake(self._intake)
         self.audit = Audit(settings.data / AUDIT_FILE)
         self._erasures = Erasures(store, settings.data / "erasures", self._journal, self.audit)
@@ -311,7 +313,7 @@ class Collector:
                     self._settings.kafka_options,
                 )
             except Exception as error:
-                log.info("topics could not be created: %s", error)
+                log.warning("topics could not be created: %s", error)
                 self._stop.wait(_RETRY_SECONDS)
             else:
                 return

@@ -21,7 +21,7 @@ from ingest_messages import PARTITIONS, PER_MESSAGE, PER_TRACE, TOPIC, messages
 from usage import Usage, rss_mb, usage, wait_quiet
 
 from hopline_collector.handover.consumer import HandOverSettings
-from hopline_collector.process import create_topics
+from hopline_collector.sources import topics
 from hopline_deploy.broker import Broker
 from hopline_deploy.ports import free_ports
 
@@ -46,7 +46,7 @@ def fill(address: str, spans: int, now: int) -> float:
     """Fill the topic; returns bytes per span."""
     from kafka import KafkaProducer
 
-    create_topics((address,), {TOPIC: "native"}, PARTITIONS, {})
+    topics.create((address,), [TOPIC], PARTITIONS, 0, {})
     producer = KafkaProducer(
         bootstrap_servers=address, acks="all", linger_ms=50, batch_size=262_144, compression_type="lz4"
     )

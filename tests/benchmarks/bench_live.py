@@ -22,7 +22,7 @@ from live_server import Server
 from usage import rss_mb, usage
 
 import hopline
-from hopline_collector.process import create_topics
+from hopline_collector.sources import topics
 from hopline_deploy.broker import Broker
 
 HERE = Path(__file__).parent
@@ -135,7 +135,7 @@ def main() -> None:
         broker.start()
         server = Server(Path(folder) / "data", broker.address, fsync=chosen.fsync)
         try:
-            create_topics((broker.address,), {TOPIC: "native"}, PARTITIONS, {})
+            topics.create((broker.address,), [TOPIC], PARTITIONS, 0, {})
             print(f"start to ready, empty store: {server.start():.2f} s")
             hopline.configure(service="probe", endpoint=f"kafka://{broker.address}")
             sent = live(server, broker.address, chosen.rate, chosen.seconds)

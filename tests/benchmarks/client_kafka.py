@@ -17,7 +17,7 @@ from hopline.spans import Span
 from hopline.transports.base import Batch
 from hopline.transports.kafka import KafkaTransport
 from hopline.transports.memory import MemoryTransport
-from hopline_collector.process import create_topics
+from hopline_collector.sources import topics
 from hopline_deploy.broker import Broker, missing_reason
 
 TOPIC = "bench"
@@ -39,7 +39,7 @@ class Shipping:
 
     def __enter__(self) -> Self:
         self._broker.start()
-        create_topics((self._broker.address,), {TOPIC: "native"}, 1, {})
+        topics.create((self._broker.address,), [TOPIC], 1, 0, {})
         self.endpoint = f"kafka://{self._broker.address}"
         config, _ = settings.load({"service": "bench", "endpoint": self.endpoint, "topic": TOPIC}, {})
         self._transport = KafkaTransport(config, Counts())

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hopline_collector.sources import topics
 from hopline_collector.sources.journal import BATCH_SECONDS, Batch
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,16 @@ class _Record(msgspec.Struct, array_like=True):
 
 
 class BatchLog:
-    """Follows the topic from the first question on. ``options`` are those of kafka-python."""
+    """Follows the topic from the first question on, and makes it where it is not there.
 
-    def __init__(self, servers: tuple[str, ...], options: Mapping[str, Any], topic: str = TOPIC) -> None:
+    ``options`` are those of kafka-python, ``replicas`` as for :func:`topics.copies`.
+    """
+
+    def __init__(
+        self, servers: tuple[str, ...], options: Mapping[str, Any], topic: str = TOPIC, *, replicas: int = 0
+    ) -> None:
         self.topic = topic
+        self._replicas = replicas
         self._servers = servers
         self._options = dict(options)
         self._known: OrderedDict[str, Batch] = OrderedDict()
@@ -132,16 +139,5 @@ class BatchLog:
                 self.remember(Batch(found.id, found.answer, found.at))
 
     def _create(self) -> None:
-        from kafka import KafkaAdminClient
-        from kafka.admin import NewTopic
-        from kafka.errors import TopicAlreadyExistsError
-
-        admin = KafkaAdminClient(bootstrap_servers=list(self._servers), **self._options)
-        try:
-            if self.topic not in admin.list_topics():
-                kept = {"retention.ms": str(2 * BATCH_SECONDS * 1_000), "segment.ms": str(BATCH_SECONDS * 1_000)}
-                admin.create_topics([NewTopic(self.topic, 1, 1, topic_configs=kept)])
-        except TopicAlreadyExistsError:
-            log.debug("%s was created by somebody else", self.topic)
-        finally:
-            admin.close()
+        kept = {"retention.ms": str(2 * BATCH_SECONDS * 1_000), "segment.ms": str(BATCH_SECONDS * 1_000)}
+        topics.create(self._servers, [self.topic], 1, self._replicas, self._options, kept=kept)
