@@ -419,3 +419,14 @@ def test_pages_work_under_a_base_path():
             for name in ("href", "src", "action"):
                 address = element.get(name)
                 assert not address or address.startswith(("/x/", "#", "?")), (path, element.tag, address)
+
+
+@pytest.mark.parametrize("path", ["/traces", "/services", "/a/b/c", "/%3Cb%3E"])
+def test_a_browser_at_a_wrong_address_finds_its_way(client: Client, path: str):
+    """U7: a page with the way back, in the reader's language; a program gets an error that it can read."""
+    answer = client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    page = Page(answer.text)
+    assert (answer.status_code, page.all("h1")[0].text) == (404, "Not found")
+    assert {"/", "/search"} <= {(e.get("href") or "").partition("?")[0] for e in page.all("a")}
+    answer = client.get(path, headers={"accept": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")

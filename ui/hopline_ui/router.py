@@ -4,10 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
-from hopline_query.errors import QueryError
+from hopline_query.errors import NotFoundError, QueryError
 from hopline_ui.assets import Assets
 from hopline_ui.frame import frame_of, without_range
 from hopline_ui.pages import alerts, compare, help, home, leads, map, search, service, system, trace, user, why  # noqa: A004 -- the pages are named so
@@ -18,6 +22,7 @@ from hopline_ui.service import AlertSource, PageService
 from hopline_ui.settings import UiSettings
 
 BAD_REQUEST: Final = 400
+_LONGEST_PATH: Final = 200
 
 Page = Callable[[Site, Request], Response]
 
@@ -55,7 +60,8 @@ def create_router(
     """Routes of all pages and their static files, over a query service and the alerts found by its rules.
 
     Pages are synchronous, so the framework runs them in its thread pool and a
-    slow query holds up nobody else.
+    slow query holds up nobody else. Include it after all other routers: what they
+    do not know is answered here to browsers.
     """
     chosen = settings or UiSettings()
     assets = Assets()
@@ -65,7 +71,24 @@ def create_router(
         router.add_api_route(path, _endpoint(site, page), methods=["GET"], include_in_schema=False)
     router.add_api_route("/pulse", _pulse(site), methods=["GET"], include_in_schema=False)
     router.add_api_route("/static/{version}/{name:path}", _static(assets), methods=["GET"], include_in_schema=False)
+    router.add_api_route(
+        "/{path:path}", _endpoint(site, _nowhere), include_in_schema=False, route_class_override=_ForPeople
+    )
     return router
+
+
+class _ForPeople(APIRoute):
+    """Matches what a browser was sent to; programs get the API's own error. It has to be the last of all routes."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found = super().matches(scope)
+        wanted = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
+        return found if wanted else (Match.NONE, {})
+
+
+def _nowhere(_: Site, request: Request) -> Response:
+    path = request.url.path[:_LONGEST_PATH]
+    raise NotFoundError(f"there is no page at {path}", detail={"reason": "nowhere"})
 
 
 def _endpoint(site: Site, page: Page) -> Callable[[Request], Response]:
