@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-client test-collector test-query test-rest test-pythons lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-capacity bench-store bench-http bench-query bench-why bench-ui lock docs python parts
+.PHONY: help setup demo test test-client test-collector test-query test-rest test-pythons lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-capacity bench-store bench-http bench-query bench-why bench-settle bench-ui lock docs python parts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -80,6 +80,9 @@ bench-query: setup ## whole HTTP answers over 20 M spans, embedded engine and Cl
 
 bench-why: python ## explanations of shops with one planted cause each, and of shops with none
 	@PYTHONPATH=tests $(PY) tests/benchmarks/bench_why.py
+
+bench-settle: python ## CPU of settling a span, in one large chunk and in small ones, beside a bare insert
+	@PYTHONPATH=tests $(PY) tests/benchmarks/bench_settle.py --statements
 
 bench-ui: setup ## waterfall and map in the browser
 	@$(PY) tests/benchmarks/bench_ui.py
