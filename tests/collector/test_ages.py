@@ -91,7 +91,7 @@ def test_an_insert_that_hangs_is_told(journal: Journal) -> None:
 
     class Hanging(MemoryWriter):
         def write(self, block: Block, token: str) -> None:
-            release.wait(30)
+            release.wait(60)
             super().write(block, token)
 
     inserts = InsertThread("test-insert")
@@ -103,7 +103,7 @@ def test_an_insert_that_hangs_is_told(journal: Journal) -> None:
     line.step(0.0)
     assert "an insert has been under way for 12 s" in ages.hang(line.polled_at, list(line.lanes.values()), clock())
     release.set()
-    wait_until(lambda: line.step(0.01) or all(lane.idle for lane in line.lanes.values()), 10)
+    wait_until(lambda: line.step(0.01) or all(lane.idle for lane in line.lanes.values()))
     inserts.close()
 
 
@@ -112,7 +112,7 @@ def test_health_tells_of_lines_while_the_store_does_not_answer() -> None:
     release = threading.Event()
 
     def hangs() -> dict[str, str]:
-        release.wait(30)
+        release.wait(60)
         return {}
 
     examination = Examination(hangs, lambda: {"kafka": "hangs"})

@@ -102,7 +102,7 @@ def send(broker: Broker, kind: str) -> None:
                 with closing(producer_of(broker, "gzip")) as other:
                     other.send(BOMB, value=bytes(80_000_000), partition=0).get(timeout=60)
                 continue
-            producer.send(topic_of(kind), value=body(number), partition=0).get(timeout=20)
+            producer.send(topic_of(kind), value=body(number), partition=0).get(timeout=60)
 
 
 def read(broker: Broker, kind: str, ids: list[int]) -> MemoryWriter:
@@ -116,7 +116,7 @@ def read(broker: Broker, kind: str, ids: list[int]) -> MemoryWriter:
             line.step(0.1)
             return sorted(row["id"] for row in writer.rows) == ids and max(e.end for e in writer.ledger) == 3
 
-        wait_until(stored, 60, interval=0.0, what=f"the rows beside {kind}")
+        wait_until(stored, interval=0.0, what=f"the rows beside {kind}")
     assert list(flaws((e.start, e.end) for e in writer.ledger)) == []
     return writer
 
@@ -153,7 +153,7 @@ def test_what_a_transaction_took_back_is_not_stored(kafka_broker: Broker, topic:
     producer.init_transactions()
     for number, commit in ((1, True), (2, False), (3, True)):
         producer.begin_transaction()
-        producer.send(name, value=body(number), partition=0).get(timeout=20)
+        producer.send(name, value=body(number), partition=0).get(timeout=60)
         if commit:
             producer.commit_transaction()
         else:
@@ -170,7 +170,7 @@ def test_what_a_transaction_took_back_is_not_stored(kafka_broker: Broker, topic:
             lanes = list(line.lanes.values())
             return bool(lanes) and len(writer.rows) == 2 and line.behind(lanes[0]) == 0
 
-        wait_until(caught_up, 30, interval=0.0, what="nothing to be behind")
+        wait_until(caught_up, interval=0.0, what="nothing to be behind")
         assert source.ends() == {lane.key: 6 for lane in line.lanes.values()}
     assert sorted(row["id"] for row in writer.rows) == [1, 3]
     assert writer.dead == []

@@ -93,11 +93,11 @@ def test_closing_ends_a_running_query(engine: ClickHouse) -> None:
 
     thread = threading.Thread(target=ask)
     thread.start()
-    running.wait(10)
+    running.wait(60)
     with engine.reader() as other:
         wait_until(lambda: other.command("SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%'") > 1)
     store.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert len(ended) == 1
     with pytest.raises(StoreAwayError), store.reader():
@@ -115,11 +115,11 @@ def test_closing_waits_for_nobody_longer_than_it_may(engine: ClickHouse) -> None
         ) -> None:
             with getattr(at, used)():
                 inside.set()
-                end.wait(20)
+                end.wait(60)
 
         thread = threading.Thread(target=stay)
         thread.start()
-        entered.wait(10)
+        entered.wait(60)
         assert store.close(0.2) is False
         leave.set()
         thread.join()

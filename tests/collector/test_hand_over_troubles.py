@@ -45,7 +45,7 @@ def test_a_surprise_of_the_library_does_not_end_the_hand_over(
     line, stop = HandOver(journal, MemoryWriter(), SETTINGS, clock=lambda: NOW), threading.Event()
     thread = threading.Thread(target=line.run, args=(stop,))
     thread.start()
-    wait_until(lambda: line.progress == 1, 20, what="the block")
+    wait_until(lambda: line.progress == 1, what="the block")
     stop.set()
     thread.join()
     assert "no coordinator" in caplog.text
@@ -118,9 +118,9 @@ def test_a_source_that_does_not_answer_is_told_until_it_does(journal: Journal, m
     thread = threading.Thread(target=line.run, args=(stop,))
     thread.start()
     try:
-        wait_until(lambda: "no answer in 5000 ms" in line.trouble, 10)
+        wait_until(lambda: "no answer in 5000 ms" in line.trouble)
         away.clear()
-        wait_until(lambda: not line.trouble, 10)
+        wait_until(lambda: not line.trouble)
     finally:
         stop.set()
         thread.join()

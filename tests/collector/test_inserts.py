@@ -67,7 +67,7 @@ class Slow(MemoryWriter):
 
     def write(self, block: Block, token: str) -> None:
         self.begun.append(token)
-        assert self.go.wait(30)
+        assert self.go.wait(60)
         super().write(block, token)
 
 
@@ -83,7 +83,7 @@ def steps(line: HandOver, until: object) -> None:
         line.step(0.0)
         return bool(until())  # type: ignore[operator]
 
-    wait_until(reached, 30, what="the hand-over")
+    wait_until(reached, what="the hand-over")
 
 
 def test_the_next_partition_is_built_while_one_is_inserted(inserts: InsertThread) -> None:
@@ -146,10 +146,10 @@ def test_a_hand_over_that_ends_commits_what_is_stored_by_then(inserts: InsertThr
     line = HandOver(source, writer, SETTINGS, clock=lambda: NOW, inserts=inserts)
     running = threading.Thread(target=line.run, args=(stop,))
     running.start()
-    wait_until(lambda: bool(writer.begun), 30, what="an insert")
+    wait_until(lambda: bool(writer.begun), what="an insert")
     stop.set()
     writer.go.set()
-    running.join(30)
+    running.join(60)
     assert source.ended() == [ONE]
     inserts.close()
 

@@ -49,7 +49,7 @@ class Collecting:
                 return False
             return condition()
 
-        wait_until(look, 45, interval=0.0, what=what)
+        wait_until(look, interval=0.0, what=what)
 
     def until_stored(self, *numbers: int) -> None:
         """Every row is stored, each once, and nothing is on its way any more."""
@@ -102,7 +102,7 @@ def remake(broker: Broker, topic: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker.address)
     try:
         admin.delete_topics([topic])
-        wait_until(lambda: topic not in admin.list_topics(), 20, what="the topic to be gone")
+        wait_until(lambda: topic not in admin.list_topics(), what="the topic to be gone")
     finally:
         admin.close()
     create_topic(broker, topic, 1)

@@ -14,7 +14,7 @@ def test_old_snapshots_go_and_the_newest_stay(engine: ClickHouse) -> None:
     engine.insert("limits", {"rules": numbers, "at_us": at, "body": ["{}"] * len(numbers)}, "all")
     assert old_rules.drop(engine, NOW) == 150
     snapshots = ClickHouseSnapshots(engine)
-    wait_until(lambda: snapshots.read(150) is None, 10, what="the mutation")
+    wait_until(lambda: snapshots.read(150) is None, what="the mutation")
     assert old_rules.drop(engine, NOW) == 0
     assert [snapshots.read(number) for number in (151, 200, 250)] == ["{}"] * 3
     assert snapshots.newest() == (250, "{}")

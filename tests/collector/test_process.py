@@ -38,7 +38,7 @@ def metric(collector: Collector, name: str) -> float:
 def collector(engine: ClickHouse, tmp_path: Path) -> Iterator[Collector]:
     built = Collector(engine, CollectorSettings(journal=tmp_path, hand_over=QUICK))
     built.start()
-    wait_until(lambda: not built.check(), 20, what="ready")
+    wait_until(lambda: not built.check(), what="ready")
     yield built
     built.stop()
 
@@ -51,7 +51,7 @@ def test_it_is_ready_and_counts_what_it_stores(collector: Collector) -> None:
     for body in bodies:
         headers = {"content-type": "application/msgpack"}
         assert ask(collector, "POST", "/api/v1/spans", content=body, headers=headers).status_code == 202
-    wait_until(lambda: metric(collector, 'hopline_ledger_rows{account="received"}') == 5, 20)
+    wait_until(lambda: metric(collector, 'hopline_ledger_rows{account="received"}') == 5)
     for account, count in {"received": 5, "stored": 3, "dead": 1, "duplicate": 1, "sampled_out": 0}.items():
         assert metric(collector, f'hopline_ledger_rows{{account="{account}"}}') == count
         assert metric(collector, f'hopline_rows_total{{account="{account}"}}') == count
@@ -76,8 +76,8 @@ def test_it_starts_before_its_store_and_catches_up(own_clickhouse: ClickHouseSer
     body = wire_message(wire_row(1))
     assert ask(built, "POST", "/api/v1/spans", content=body, headers=headers).status_code == 202
     own_clickhouse.start()
-    wait_until(lambda: ask(built, "GET", "/health/ready").status_code == 200, 30, what="ready")
-    wait_until(lambda: metric(built, 'hopline_rows_total{account="stored"}') == 1, 30, what="stored")
+    wait_until(lambda: ask(built, "GET", "/health/ready").status_code == 200, what="ready")
+    wait_until(lambda: metric(built, 'hopline_rows_total{account="stored"}') == 1, what="stored")
     built.stop()
     store.close()
 

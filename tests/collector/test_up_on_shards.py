@@ -41,12 +41,12 @@ def test_up_answers_on_three_shards(
         }
         for n in range(60)
     ]
-    assert httpx.post(f"{server.url}/api/v1/spans", json=rows, timeout=30.0).status_code == 202
+    assert httpx.post(f"{server.url}/api/v1/spans", json=rows, timeout=60).status_code == 202
 
     def found() -> bool:
         return len(server.get("traces", service="shop", filter="color=red", limit="100")["traces"]) == 60
 
-    wait_until(found, 60.0, what="every trace in the search")
+    wait_until(found, what="every trace in the search")
     assert len(server.get("traces", uid="u-1", limit="100")["traces"]) == 60
     assert server.get("stats", service="shop")["services"][0]["calls"] == 60
     assert server.get(f"traces/{rows[7]['trace_id']}")["received"] == 1

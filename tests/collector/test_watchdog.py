@@ -72,6 +72,6 @@ def test_it_gives_up_once() -> None:
 def test_giving_up_shows_every_stack_and_the_exit_code() -> None:
     """C9: whoever reads the log sees where each thread stood."""
     script = "from hopline_collector.handover.watchdog import dump_and_exit; dump_and_exit()"
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert found.returncode == EXIT_CODE
     assert "dump_and_exit" in found.stderr

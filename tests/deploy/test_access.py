@@ -164,8 +164,10 @@ def test_a_server_with_tokens(hopline_up: Callable[..., Server], tokens: dict[st
     config = tmp_path / "hopline.toml"
     config.write_text(f'tokens = "{tmp_path / "tokens"}"\n')
     server = hopline_up("--config", str(config))
-    assert httpx.get(f"{server.url}/api/v1/services").status_code == 401
-    allowed = httpx.get(f"{server.url}/api/v1/services", headers={"Authorization": f"Bearer {tokens['read']}"})
+    assert httpx.get(f"{server.url}/api/v1/services", timeout=60).status_code == 401
+    allowed = httpx.get(
+        f"{server.url}/api/v1/services", headers={"Authorization": f"Bearer {tokens['read']}"}, timeout=60
+    )
     assert allowed.status_code == 200
     assert not any(token in server.child.output for token in tokens.values())
 
@@ -181,7 +183,7 @@ def test_tls_by_setting(children: Children, tmp_path: Path) -> None:
     url = child.wait_for_text("Hopline collector: ").split()[2]
     assert url.startswith("https://")
     trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    assert httpx.get(f"{url}/health/live", verify=trusted).status_code == 200
+    assert httpx.get(f"{url}/health/live", verify=trusted, timeout=60).status_code == 200
 
 
 def test_tokens_end_and_are_revoked_without_a_restart(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ def test_a_drop_against_earlier_days_is_found(hopline_up: Callable[..., Server],
         f"{server.url}/api/v1/spans",
         json=[row(number, start) for number, start in enumerate(starts)],
         headers={"Hopline-Keep-Times": "1"},
-        timeout=30,
+        timeout=60,
     )
     assert answer.json()["accepted"] == len(starts)
-    wait_until(lambda: server.get("range")["traces"] == len(starts), 60, what="the rows")
+    wait_until(lambda: server.get("range")["traces"] == len(starts), what="the rows")
     (tmp_path / "rules.toml").write_text(RULES)
     done = CliRunner().invoke(app, ["alerts", "test", str(tmp_path / "rules.toml"), "--json", "--server", server.url])
     assert done.exit_code == 0, done.output

@@ -35,12 +35,12 @@ def test_what_administrators_do_is_written_down(
 
     def ask(method: str, path: str, token: str = ana, **how: Any) -> int:
         headers = {"Authorization": f"Bearer {token}"} | how.pop("headers", {})
-        return httpx.request(method, f"{server.url}/api/v1/{path}", headers=headers, timeout=30.0, **how).status_code
+        return httpx.request(method, f"{server.url}/api/v1/{path}", headers=headers, timeout=60, **how).status_code
 
     form = {"content-type": "application/msgpack"}
     assert ask("POST", "spans", content=wire_message(wire_row(1)), headers=form) == 202
     trace = f"{1:032x}"
-    wait_until(lambda: ask("POST", f"pins/{trace}") == 200, 30, what="the trace")
+    wait_until(lambda: ask("POST", f"pins/{trace}") == 200, what="the trace")
     assert ask("DELETE", f"pins/{trace}") == 200
     assert ask("POST", "retention/run") == 200
     assert ask("POST", "dead/replay", json={"reason": "malformed"}) == 200
@@ -48,7 +48,7 @@ def test_what_administrators_do_is_written_down(
     assert ask("POST", "retention/run", reader) == 403
     assert ask("POST", "erasures", json={"uid": "u-nobody"}) in {200, 202}
     path = tmp_path / "hopline/audit.jsonl"
-    wait_until(lambda: '"erase"' in path.read_text(), 60, what="the erasure")
+    wait_until(lambda: '"erase"' in path.read_text(), what="the erasure")
     lines = [json.loads(text) for text in path.read_text().splitlines()]
     known = {"pin": sha256(trace), "unpin": sha256(trace), "erase": sha256("u-nobody")}
     assert [(one["event"], one["sha256"], one["by"]) for one in lines if one["event"] in known] == [

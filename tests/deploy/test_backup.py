@@ -29,8 +29,8 @@ def test_the_restored_store_answers_alike(
 ) -> None:
     """A7: of a running server; answers of the restored one are the same; nothing is overwritten."""
     server = hopline_up()
-    httpx.post(f"{server.url}/api/v1/spans", json=rows(500), timeout=30.0).raise_for_status()
-    wait_until(lambda: server.get("traces")["count"] == 500, 60, what="rows stored")
+    httpx.post(f"{server.url}/api/v1/spans", json=rows(500), timeout=60).raise_for_status()
+    wait_until(lambda: server.get("traces")["count"] == 500, what="rows stored")
     kept = tmp_path / "backups" / "monday"
     code, output = hopline(children, "backup", "--to", str(kept), "--server", server.url, "--json")
     assert code == 0, output

@@ -37,7 +37,7 @@ def proxy(server: str, token: str) -> Iterator[str]:
             kept = {name: value for name, value in self.headers.items() if name.lower() not in taken}
             kept |= {"Authorization": f"Bearer {token}", "X-Forwarded-User": "alice"}
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer = httpx.request(self.command, f"{server}{self.path}", headers=kept, content=body, timeout=30)
+            answer = httpx.request(self.command, f"{server}{self.path}", headers=kept, content=body, timeout=60)
             self.send_response(answer.status_code)
             self.send_header("Content-Length", str(len(answer.content)))
             self.end_headers()
@@ -67,7 +67,7 @@ def test_people_read_through_it_and_nobody_administers(
     for name, value in chosen.items():
         monkeypatch.setenv(f"HOPLINE_{name}", str(value))
     server = hopline_up()
-    with proxy(server.url, token) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with proxy(server.url, token) as url, httpx.Client(base_url=url, timeout=60) as client:
         assert client.get("/").headers["Location"] == "https://login.example/authorize"
         alice = {"Cookie": "session=alice"}
         assert client.get("/", headers=alice).status_code == 200

@@ -70,8 +70,10 @@ def test_a_running_server_is_watched(hopline_up: Callable[..., Server]) -> None:
     assert (quiet.exit_code, "no span was stored" in quiet.stderr) == (1, True)
     before = read(Remote(server.url))
     for post in posts("native", list(traces(random.Random(3), 30, NOW))):
-        httpx.post(f"{server.url}/{post.path}", content=post.body, headers={"content-type": post.content_type})
-    wait_until(lambda: read(Remote(server.url)).rows - before.rows == 300, 60, what="the rows")
+        httpx.post(
+            f"{server.url}/{post.path}", content=post.body, headers={"content-type": post.content_type}, timeout=60
+        )
+    wait_until(lambda: read(Remote(server.url)).rows - before.rows == 300, what="the rows")
     used = read(Remote(server.url)).since(before)
     assert used.cpu_s > 0
     assert used.message_bytes > 300 * 100

@@ -145,7 +145,7 @@ def test_a_guarded_process_finds_its_own_trace(
         monkeypatch.setenv(f"HOPLINE_{name}", str(value))
     server = hopline_up()
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=server.url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
         everywhere = dict.fromkeys((DOOR, *WAYS), 1.0)
         wait_until(lambda: right_by_way(client) == everywhere, 90, what="a round that is right in every way")
         assert "canary" not in client.get("/health/ready").json()["troubles"]
@@ -164,7 +164,7 @@ def test_a_door_that_is_away_is_told(
     monkeypatch.setenv("HOPLINE_CANARY", f"http://127.0.0.1:{free_ports(1)[0]}")
     monkeypatch.setenv("HOPLINE_CANARY_S", "1")
     server = hopline_up()
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         wait_until(lambda: right_by_way(client).get(DOOR) == 0.0, 90, what="a round that is wrong")
         answer = client.get("/health/ready")
         assert answer.status_code == 200
@@ -173,6 +173,6 @@ def test_a_door_that_is_away_is_told(
         def firing() -> list[dict[str, Any]]:
             return [alert for alert in server.get("alerts")["alerts"] if alert["state"] == "firing"]
 
-        wait_until(firing, 60, what="the alert")
+        wait_until(firing, what="the alert")
         assert firing()[0]["rule"] == "known trace"
         assert firing()[0]["value"] == 1.0

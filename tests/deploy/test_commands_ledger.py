@@ -78,7 +78,7 @@ def make_topic_with_position(broker: Broker, position: int) -> None:
     create_topic(broker, "hopline.spans", 1)
     with closing(KafkaProducer(bootstrap_servers=broker.address, acks="all", api_version=(4, 3))) as producer:
         for _ in range(position):
-            producer.send("hopline.spans", value=b"x", partition=0).get(timeout=20)
+            producer.send("hopline.spans", value=b"x", partition=0).get(timeout=60)
     consumer = KafkaConsumer(bootstrap_servers=broker.address, group_id="tests", enable_auto_commit=False)
     partition = TopicPartition("hopline.spans", 0)
     consumer.assign([partition])

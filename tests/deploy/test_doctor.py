@@ -51,7 +51,7 @@ def test_migrate_shows_its_sql_beforehand(children: Children, tmp_path: Path) ->
     flags = ["migrate", "--dry-run", "--data", str(tmp_path / "none")]
     single = children.python("-m", "hopline_deploy", *flags)
     cluster = children.python("-m", "hopline_deploy", *flags, env={"HOPLINE_CLUSTER": "main"})
-    assert (single.wait(30), cluster.wait(30)) == (0, 0)
+    assert (single.wait(60), cluster.wait(60)) == (0, 0)
     assert "CREATE TABLE IF NOT EXISTS hopline.spans " in single.output
     assert "CLUSTER" not in single.output
     assert "CREATE TABLE IF NOT EXISTS hopline_local.spans ON CLUSTER main" in cluster.output

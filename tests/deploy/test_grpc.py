@@ -50,7 +50,7 @@ def test_a_span_over_grpc_is_found(
         trace_id = trace.format_trace_id(span.get_span_context().trace_id)
     provider.shutdown()
     asked = {"headers": {"Authorization": f"Bearer {read}"}, "verify": ssl.create_default_context(cafile=str(chain))}
-    wait_until(lambda: httpx.get(f"{server.url}/api/v1/traces/{trace_id}", **asked).status_code == 200, 15)
+    wait_until(lambda: httpx.get(f"{server.url}/api/v1/traces/{trace_id}", **asked, timeout=60).status_code == 200)
 
 
 def test_only_writers_are_let_in(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_files_of_every_format_are_stored_with_their_times(hopline_up: Callable[
     assert "malformed_row" in told["problems"][0]
     for end, start in (("1", OLD), ("a", OLD), ("b", OLD + 1)):
         trace = f"{TRACE}{end}"
-        wait_until(lambda t=trace: httpx.get(f"{server.url}/api/v1/traces/{t}").status_code == 200)
+        wait_until(lambda t=trace: httpx.get(f"{server.url}/api/v1/traces/{t}", timeout=60).status_code == 200)
         assert server.get(f"traces/{trace}")["start_us"] == start
     found = server.get("traces", **{"from": str(OLD - DAY), "to": str(OLD + DAY)})["traces"]
     assert {trace["trace_id"] for trace in found} == {f"{TRACE}{end}" for end in "1ab"}

@@ -23,14 +23,16 @@ def post(server: Server, number: int, **more: Any) -> None:
     outer = {"trace_id": f"{number:032x}", "span_id": "0", "id": f"{1:016x}", "service": "shop", "kind": "server"}
     outer |= {"name": "GET /", "start_us": now, "duration_us": 20_000, **more}
     inner = {"span_id": "0.1", "id": f"{2:016x}", "parent_id": f"{1:016x}", "service": "stock", "name": "look"}
-    httpx.post(f"{server.url}/api/v1/spans", json=[outer, outer | inner | {"duration_us": 5_000}]).raise_for_status()
+    httpx.post(
+        f"{server.url}/api/v1/spans", json=[outer, outer | inner | {"duration_us": 5_000}], timeout=60
+    ).raise_for_status()
 
 
 def test_new_traces_are_printed_as_trees(children: Children, hopline_up: Callable[..., Server]) -> None:
     """A8: tail tells each new trace that meets the conditions once, as its tree; what was before is not told."""
     server = hopline_up()
     post(server, 1, error=True)
-    wait_until(lambda: server.get("traces")["count"] == 1, 30, what="the old trace")
+    wait_until(lambda: server.get("traces")["count"] == 1, what="the old trace")
     child = children.python(
         "-u", "-m", "hopline_deploy", "tail", "--errors", "--count", "2", "--every", "0.2", "--server", server.url
     )
@@ -44,7 +46,7 @@ def test_new_traces_are_printed_as_trees(children: Children, hopline_up: Callabl
         post(server, posted, error=True, error_type="Timeout")
         return not child.running()
 
-    wait_until(told, 60, what="two traces")
+    wait_until(told, what="two traces")
     ids = [line for line in child.output.splitlines() if len(line) == 32 and line.strip("0123456789abcdef") == ""]
     assert len(ids) == len(set(ids)) == 2
     assert all(int(one, 16) % 2 == 1 and int(one, 16) > 1 for one in ids)
@@ -60,7 +62,7 @@ def test_services_are_listed_again_and_again(hopline_up: Callable[..., Server]) 
     """A8: top prints services by rate, look after look; a wrong condition ends in one line."""
     server = hopline_up()
     post(server, 1, error=True)
-    wait_until(lambda: len(server.get("stats")["services"]) == 2, 30, what="figures")
+    wait_until(lambda: len(server.get("stats")["services"]) == 2, what="figures")
     shown = run("top", "--count", "2", "--every", "0.2", "--server", server.url)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count("2 in all") == 2

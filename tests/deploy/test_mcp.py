@@ -77,8 +77,8 @@ def test_investigations(hopline_up: Callable[..., Server], rows: list[dict[str, 
     """A11: slow checkout, failing user and new error are each solved in at most five calls, within 8 kB a reply."""
     server = hopline_up()
     for first in range(0, len(rows), 2_000):
-        httpx.post(f"{server.url}/api/v1/spans", json=rows[first : first + 2_000], timeout=30.0).raise_for_status()
-    wait_until(lambda: server.get("traces", limit="1", service="batch")["count"] == 1, 60, what="rows stored")
+        httpx.post(f"{server.url}/api/v1/spans", json=rows[first : first + 2_000], timeout=60).raise_for_status()
+    wait_until(lambda: server.get("traces", limit="1", service="batch")["count"] == 1, what="rows stored")
 
     async def work(client: Client) -> None:
         assert {tool.name for tool in (await client.list_tools()).tools} == TOOLS
@@ -130,7 +130,7 @@ async def what_slow_calls_share(client: Client, server: Server, **headers: str) 
     first = found["untrusted"]["findings"][0]
     assert [(term["key"], term["value"]) for term in first["terms"]] == [("shop.tenant", "17")]
     assert first["selected"] == {"with": 24, "of": 24}
-    async with httpx.AsyncClient(base_url=server.url, headers=headers) as http:
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=60) as http:
         assert (await http.get(first["link"])).json()["calls"] == 24
     since = await told(client, "what_differs", service="payments", version="2", base_version="1")
     assert (since["selected"], since["base"]) == (15, 105)
@@ -163,9 +163,9 @@ def test_a_guarded_server_over_http(
     server = hopline_up()
     monkeypatch.delenv("HOPLINE_TOKENS")
     shown = {"Authorization": f"Bearer {token}"}
-    httpx.post(f"{server.url}/api/v1/spans", json=rows[:240], headers=shown, timeout=30.0).raise_for_status()
+    httpx.post(f"{server.url}/api/v1/spans", json=rows[:240], headers=shown, timeout=60).raise_for_status()
     causes = f"{server.url}/api/v1/causes"
-    wait_until(lambda: httpx.get(causes, headers=shown).json()["failures"] == 30, 60, what="rows stored")
+    wait_until(lambda: httpx.get(causes, headers=shown, timeout=60).json()["failures"] == 30, what="rows stored")
     (port,) = free_ports(1)
     command = ["-m", "hopline_deploy", "mcp", "--http", str(port), "--server", server.url]
     children.python(*command, env={"HOPLINE_TOKEN": token}).wait_for_text("Hopline mcp:")
@@ -191,8 +191,8 @@ def test_over_http_behind_the_token(children: Children) -> None:
     hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     headers = {"Accept": "application/json, text/event-stream"}
     address = f"http://127.0.0.1:{port}/mcp"
-    assert httpx.post(address, json=hello, headers=headers).status_code == 401
-    shown = httpx.post(address, json=hello, headers=headers | {"Authorization": "Bearer secret"})
+    assert httpx.post(address, json=hello, headers=headers, timeout=60).status_code == 401
+    shown = httpx.post(address, json=hello, headers=headers | {"Authorization": "Bearer secret"}, timeout=60)
     assert shown.status_code != 401
 
 

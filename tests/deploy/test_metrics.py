@@ -27,7 +27,7 @@ def families(text: str) -> dict[str, Metric]:
 
 
 def value(url: str, name: str, headers: dict[str, str], **labels: str) -> float:
-    found = families(httpx.get(f"{url}/metrics", headers=headers).text)
+    found = families(httpx.get(f"{url}/metrics", headers=headers, timeout=60).text)
     samples = (s for family in found.values() for s in family.samples)
     return next((s.value for s in samples if s.name == name and labels.items() <= s.labels.items()), -1.0)
 
@@ -51,11 +51,14 @@ def test_a_process_tells_how_it_fares(guarded: tuple[Server, dict[str, str]]) ->
     """A2: build, statements, sizes, age, refusals stand in /metrics, as promtool wants them; alerts read only these."""
     server, shown = guarded
     body, form = wire_message(wire_row(1)), {"content-type": "application/msgpack"}
-    assert httpx.post(f"{server.url}/api/v1/spans", content=body, headers=form | shown).status_code == 202
-    assert httpx.post(f"{server.url}/api/v1/spans", content=body, headers=form).status_code == 401
-    assert httpx.get(f"{server.url}/api/v1/services", headers={"Authorization": "Bearer no"}).status_code == 401
-    wait_until(lambda: value(server.url, "hopline_rows_total", shown, account="stored") >= 3, 60, what="the rows")
-    wait_until(lambda: value(server.url, "hopline_canary_right", shown, way="zipkin") == 1, 60, what="the canary")
+    assert httpx.post(f"{server.url}/api/v1/spans", content=body, headers=form | shown, timeout=60).status_code == 202
+    assert httpx.post(f"{server.url}/api/v1/spans", content=body, headers=form, timeout=60).status_code == 401
+    assert (
+        httpx.get(f"{server.url}/api/v1/services", headers={"Authorization": "Bearer no"}, timeout=60).status_code
+        == 401
+    )
+    wait_until(lambda: value(server.url, "hopline_rows_total", shown, account="stored") >= 3, what="the rows")
+    wait_until(lambda: value(server.url, "hopline_canary_right", shown, way="zipkin") == 1, what="the canary")
     for name, labels, least in (
         ("hopline_build_info", {}, 1),
         ("hopline_store_up", {}, 1),
@@ -70,7 +73,7 @@ def test_a_process_tells_how_it_fares(guarded: tuple[Server, dict[str, str]]) ->
         ("hopline_journal_limit_bytes", {}, 1),
     ):
         assert value(server.url, name, shown, **labels) >= least, name
-    text = httpx.get(f"{server.url}/metrics", headers=shown).text
+    text = httpx.get(f"{server.url}/metrics", headers=shown, timeout=60).text
     assert faults(text) == []
     exposed = {sample.name for family in families(text).values() for sample in family.samples}
     exposed |= set(re.findall(r"# TYPE (\S+)", text)) | {"up"}

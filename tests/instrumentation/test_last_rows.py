@@ -74,7 +74,7 @@ ENDINGS = {
 def run(script: str, *arguments: str) -> float:
     """Seconds that the program takes."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", SETUP + script, *arguments], check=False, timeout=60, capture_output=True)
+    subprocess.run([sys.executable, "-c", SETUP + script, *arguments], check=False, timeout=120, capture_output=True)
     return time.monotonic() - began
 
 
@@ -106,7 +106,7 @@ child = context.Process(target=deaf, args=(ready,), daemon=True)
 child.start()
 ready.wait()
 child.terminate()
-child.join(20)
+child.join(60)
 if child.is_alive():
     child.kill()
 else:
@@ -137,7 +137,7 @@ def end():
 
 child = multiprocessing.get_context("fork").Process(target=end, daemon=True)
 child.start()
-child.join(8)
+child.join(60)
 if child.is_alive():
     child.kill()
 else:
@@ -214,7 +214,8 @@ from hopline.hooks.threads import for_process_pool
 with hopline.span('root'), ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('fork')) as pool:
     list(pool.map(for_process_pool(work, 'pooled'), range(10)))
 """
-    assert run(script, closed_address) < 4
+    # A time-out a task would make it several seconds longer than without a collector, in every try.
+    assert any(run(script, closed_address) - run(script, "none:") < 3 for _ in range(3))
 
 
 @pytest.fixture
@@ -236,7 +237,7 @@ def test_a_script_ends_soon_when_the_far_side_is_away(closed_address, script, sc
     def extra() -> float:
         return run(script, address) - run(f"{bare}os._exit(0)\n", "none:")
 
-    assert min(extra() for _ in range(5)) < 0.5
+    assert any(extra() < 0.5 for _ in range(5))
 
 
 @pytest.mark.parametrize("far_side", ["taking", "away", "broker away"])

@@ -10,7 +10,7 @@ RECEIVED = 'hopline_ledger_rows{account="received"}'
 def gauge(url: str, name: str) -> float:
     """The value of one line of /metrics; an `AssertionError` when it is not there or nothing answers."""
     try:
-        text = httpx.get(f"{url}/metrics", timeout=20.0).text
+        text = httpx.get(f"{url}/metrics", timeout=60).text
     except httpx.TransportError as error:
         raise AssertionError(f"{url} does not answer: {error!r}") from error
     for line in text.splitlines():

@@ -19,7 +19,7 @@ UID = "u-4711"
 def create(name: str, callees: list[str]) -> FastAPI:
     app = FastAPI()
     app.add_middleware(TraceMiddleware)
-    client = httpx.AsyncClient()
+    client = httpx.AsyncClient(timeout=60)
 
     @app.get("/health")
     def health() -> str:

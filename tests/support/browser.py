@@ -44,6 +44,6 @@ def chromium(browser: "Browser") -> "Iterator[Page]":
     """An empty page at 1280 x 800 in a context of its own: no cookie of another test."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", timezone_id="UTC")
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     yield page
     context.close()

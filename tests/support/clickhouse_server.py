@@ -81,7 +81,7 @@ class Server:
 
     def wait(self) -> None:
         """Wait until it answers."""
-        self._running().wait_for_url(f"{self.url}/ping", 60.0)
+        self._running().wait_for_url(f"{self.url}/ping")
 
     def start(self) -> None:
         """Start it and wait until it answers."""

@@ -48,7 +48,7 @@ class Front:
 
     def execute(self, statement: str) -> str:
         """Run `statement`; its answer as tab-separated text."""
-        answer = httpx.post(self.url, content=statement, timeout=30.0)
+        answer = httpx.post(self.url, content=statement, timeout=60)
         if answer.status_code != 200:
             raise AssertionError(answer.text)
         return answer.text

@@ -24,7 +24,7 @@ class Server:
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """The JSON of ``GET /api/v1/<path>``; an `AssertionError` with the body for any other status."""
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=15.0)
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

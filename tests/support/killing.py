@@ -50,7 +50,7 @@ class Killable:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
-        self.launch().wait_for_url(f"{self.url}/health/live", 60.0)
+        self.launch().wait_for_url(f"{self.url}/health/live")
 
     def die_at(self, step: str) -> None:
         """Start it, and wait for its death at that step of the hand-over (tests/faults/dying.py)."""
@@ -72,7 +72,7 @@ class Killable:
 
     def troubles(self) -> dict[str, str]:
         """What /health/ready says stands in the way, by part."""
-        return dict(httpx.get(f"{self.url}/health/ready", timeout=20.0).json()["troubles"])
+        return dict(httpx.get(f"{self.url}/health/ready", timeout=60).json()["troubles"])
 
     def gauge(self, name: str) -> float:
         """The value of one line of /metrics; an `AssertionError` while it is not there."""

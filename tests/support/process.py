@@ -41,7 +41,7 @@ class Child:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """The exit code; raises `subprocess.TimeoutExpired`."""
         return self._process.wait(timeout)
 
@@ -70,7 +70,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def wait_for_text(self, text: str, deadline: float = 30.0) -> str:
+    def wait_for_text(self, text: str, deadline: float = 60.0) -> str:
         """Wait until `text` is in the output; the line it is in."""
         wait_until(lambda: text in self.output or not self.running(), deadline, what=f"{text!r} in the output")
         for line in self.output.splitlines():
@@ -78,14 +78,14 @@ class Child:
                 return line
         raise AssertionError(f"ended with {self._process.returncode} before saying {text!r}:\n{self.output[-3000:]}")
 
-    def wait_for_url(self, url: str, deadline: float = 30.0) -> None:
+    def wait_for_url(self, url: str, deadline: float = 60.0) -> None:
         """Wait until `url` answers 200."""
 
         def ready() -> bool:
             if not self.running():
                 pytest.fail(f"ended with {self._process.returncode}:\n{self.output[-3000:]}", pytrace=False)
             try:
-                return httpx.get(url, timeout=2.0).status_code == 200
+                return httpx.get(url, timeout=10.0).status_code == 200
             except httpx.HTTPError:
                 return False
 

@@ -71,7 +71,7 @@ def _listens(child: Child, port: int) -> None:
             return True
         return False
 
-    wait_until(ready, 60.0, what=f"a server on port {port}")
+    wait_until(ready, what=f"a server on port {port}")
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def postgres() -> Iterator[int]:
         port = free_port()
         options = ("-p", str(port), "-k", str(home.path), "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1")
         child = children.start(*home.as_owner, server, "-D", data, *options)
-        child.wait_for_text("ready to accept connections", 60.0)
+        child.wait_for_text("ready to accept connections")
         yield port
 
 
@@ -101,7 +101,7 @@ def mariadb() -> Iterator[int]:
         account = () if os.geteuid() else ("--user=root",)
         # Without accounts it needs no tables of its own, whose making would take longer than its start.
         child = children.start(server, "--no-defaults", "--skip-grant-tables", *options, *account)
-        child.wait_for_text("ready for connections", 60.0)
+        child.wait_for_text("ready for connections")
         yield port
 
 

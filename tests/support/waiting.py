@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], deadline: float = 10.0, interval: float = 0.02, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], deadline: float = 60.0, interval: float = 0.02, what: str = "") -> T:
     """Call `condition` until it returns something true, and return that.
 
     An `AssertionError` or `OSError` of the condition counts as "not yet". After

@@ -65,7 +65,7 @@ def by_dramatiq(env: Env) -> Exchange:
         with _handling(handle_and_tell, "dramatiq.worker.WorkerThread"):
             worker = dramatiq.Worker(actor().broker, worker_threads=1, worker_timeout=50)
             worker.start()
-            assert done.wait(20)
+            assert done.wait(60)
             worker.stop()
             worker.broker.close()
 
