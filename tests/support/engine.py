@@ -1,6 +1,5 @@
 """The embedded ClickHouse for tests: inside the test process, and a folder of it served by another process."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +7,9 @@ import httpx
 import pytest
 
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.migrate import migrate
 from hopline_deploy.ports import free_ports
+from support.empty_stores import EmptyStores
 from support.process import Child, Children
-
-_numbers = itertools.count(1)
 
 
 class Front:
@@ -64,12 +61,14 @@ def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     anchor.close()
 
 
+@pytest.fixture(scope="session")
+def engine_stores(engine_folder: Path) -> EmptyStores:
+    """The migrated databases of that engine."""
+    return EmptyStores(StoreSettings(path=str(engine_folder), database="test"))
+
+
 @pytest.fixture
-def engine(engine_folder: Path) -> Iterator[ClickHouse]:
-    """The embedded engine with a migrated database of this test alone."""
-    store = ClickHouse(StoreSettings(path=str(engine_folder), database=f"test_{next(_numbers)}"))
-    migrate(store)
-    yield store
-    with store.writer() as handle:
-        handle.command(f"DROP DATABASE {store.database}")
-    store.close()
+def engine(engine_stores: EmptyStores) -> Iterator[ClickHouse]:
+    """The embedded engine with a migrated database that is this test's alone, without rows."""
+    with engine_stores.lent() as store:
+        yield store

@@ -1,6 +1,5 @@
 """A migrated store of each kind: the embedded engine, one server, three shards. The same code runs on all."""
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -8,32 +7,32 @@ from typing import Any, Final
 import pytest
 
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.migrate import migrate
+from support.clickhouse_server import Server, Shards
+from support.empty_stores import EmptyStores
 
 KINDS: Final = ("embedded", "server", "shards")
 
-_numbers = itertools.count(1)
+
+@pytest.fixture(scope="session")
+def server_stores(clickhouse: Server) -> EmptyStores:
+    """The migrated databases of the one server."""
+    return EmptyStores(StoreSettings(url=clickhouse.url, database="test"))
+
+
+@pytest.fixture(scope="session")
+def shards_stores(shards: Shards) -> EmptyStores:
+    """The migrated databases of the three shards."""
+    return EmptyStores(StoreSettings(url=shards.url, database="test", cluster=shards.name, replicated=False))
+
+
+_STORES: Final = {"embedded": "engine_stores", "server": "server_stores", "shards": "shards_stores"}
 
 
 @contextmanager
 def store_of(kind: str, request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
-    """A new database on the store of that kind which the whole run shares; dropped afterwards."""
-    store = ClickHouse(_settings(kind, request))
-    migrate(store)
-    yield store
-    for name in dict.fromkeys((store.database, store.settings.home)):
-        store.define(f"DROP DATABASE IF EXISTS {name} $on_cluster SYNC")
-    store.close()
-
-
-def _settings(kind: str, request: pytest.FixtureRequest) -> StoreSettings:
-    database = f"kind_{next(_numbers)}"
-    if kind == "embedded":
-        return StoreSettings(path=str(request.getfixturevalue("engine_folder")), database=database)
-    if kind == "server":
-        return StoreSettings(url=request.getfixturevalue("clickhouse").url, database=database)
-    cluster = request.getfixturevalue("shards")
-    return StoreSettings(url=cluster.url, database=database, cluster=cluster.name, replicated=False)
+    """A migrated database without rows on the store of that kind which the whole run shares."""
+    with request.getfixturevalue(_STORES[kind]).lent() as store:
+        yield store
 
 
 def told(store: ClickHouse) -> dict[str, Any]:
