@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-client test-collector test-query test-rest test-pythons lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-capacity bench-store bench-http bench-query bench-why bench-settle bench-ui lock docs python parts
+.PHONY: help setup demo test test-client test-collector test-query test-deploy test-pages test-rest test-pythons lint test-faults fuzz fuzz-properties soak bench-client bench-ingest bench-live bench-capacity bench-store bench-http bench-query bench-why bench-settle bench-ui lock docs python parts
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -15,11 +15,12 @@ demo: python ## a live shop with its traces, on this machine (KAFKA=1: through a
 	@if [ -n "$(KAFKA)" ]; then bash deploy/setup/kafka.sh; fi
 	@exec $(PY) -m hopline_deploy demo $(if $(KAFKA),--kafka) --data .cache/demo
 
-# Two groups at a time, the longest first: most tests wait for a broker, a server or a browser. A group prints at its end.
+# Three groups at a time, the longest first: most tests wait for a broker, a server or a browser. A group prints at its end.
 test: setup ## all tests, with a real broker and a real browser
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-rest test-query test-collector test-client
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target \
+	  test-deploy test-query test-collector test-rest test-client test-pages
 
-test-client: ## the tests of the client alone; like the three below, after `make setup`
+test-client: ## the tests of the client alone; like those below, after `make setup`
 	@$(PYTEST) tests/instrumentation
 
 test-collector: ## the tests of the collector
@@ -28,8 +29,14 @@ test-collector: ## the tests of the collector
 test-query: ## the tests of the query service
 	@$(PYTEST) tests/query
 
-test-rest: ## all other tests: pages, browser, deployment, other tracers, kills
-	@$(PYTEST) tests --ignore=tests/instrumentation --ignore=tests/collector --ignore=tests/query
+test-deploy: ## the tests of commands, servers and deployments, and of other tracers
+	@$(PYTEST) tests/deploy tests/interop
+
+test-pages: ## the tests of the pages, in a browser and without
+	@$(PYTEST) tests/ui tests/browser
+
+test-rest: ## all other tests: kills and outages, the wire format, fuzz targets
+	@$(PYTEST) tests $(addprefix --ignore=tests/,browser collector deploy instrumentation interop query ui)
 
 test-pythons: parts ## the client's tests on the oldest and the newest Python that is found here
 	@bash deploy/setup/pythons.sh

@@ -12,7 +12,7 @@ from hopline_collector.store.migrate import migrate
 _LAID_OUT: Final = (
     "SELECT database, name, uuid, create_table_query FROM system.tables WHERE database IN ({names}) ORDER BY 1, 2",
     "SELECT version FROM {database}.schema_version ORDER BY version",
-    "SELECT database, table, mutation_id FROM system.mutations WHERE database IN ({names}) ORDER BY 1, 2, 3",
+    "SELECT database, table, mutation_id FROM system.mutations WHERE database IN ({names}) AND NOT is_done",
     "SELECT database, table, name FROM system.detached_parts WHERE database IN ({names}) ORDER BY 1, 2, 3",
 )
 """What a test may change besides rows. A row of it that differs is a database to throw away."""
