@@ -108,11 +108,18 @@ def page(reader: Searching, query: SearchQuery, params: Params) -> dict[str, Any
     return _page(reader, query, params, reader.search(replace(query, limit=query.limit + 1)))
 
 
+def _around(shown: Sequence[TraceSummary], scope: Scope) -> Scope:
+    """The part of the range in which rows of these traces start: a page of the newest lies at its very end."""
+    low = min((summary.start_us for summary in shown), default=scope.from_us)
+    high = max((summary.end_us for summary in shown), default=scope.to_us)
+    return replace(scope, from_us=max(scope.from_us, low), to_us=min(scope.to_us, high + 1))
+
+
 def _page(reader: Searching, query: SearchQuery, params: Params, answer: Found) -> dict[str, Any]:
     """The same of what a search with a limit one higher found."""
     found, total = answer
     shown = found[: query.limit]
-    matched = reader.matched([summary.trace_id for summary in shown], query)
+    matched = reader.matched([summary.trace_id for summary in shown], replace(query, scope=_around(shown, query.scope)))
     following = None
     if len(found) > len(shown):
         last = shown[-1]

@@ -141,9 +141,10 @@ def places(hist: Mapping[int, int], permilles: Iterable[int]) -> list[int]:
 
 def placed_percentiles(figures: Figures) -> list[int | None]:
     """The percentiles :data:`PLACED` of a group, by its histogram or as the store read them."""
-    if figures.hist or not figures.placed:
-        return percentiles(figures.hist, PLACED, figures.duration_max)
-    return [min(bucket_value(index), figures.duration_max) for index in figures.placed]
+    if figures.placed and not figures.hist:
+        greatest = figures.duration_max
+        return [min(value, greatest) for value in map(bucket_value, figures.placed)]
+    return percentiles(figures.hist, PLACED, figures.duration_max) if figures.hist else [None] * len(PLACED)
 
 
 def share_within(hist: Mapping[int, int], duration_us: int) -> float | None:

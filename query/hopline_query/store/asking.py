@@ -2,7 +2,9 @@
 
 import logging
 import re
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
@@ -46,8 +48,11 @@ SECONDS = 0.2
 ALONE_SECONDS = 5.0
 """The same of the engine in this process, where no other process stores anything."""
 
-REMEMBERED = 100
-"""Answers that are remembered at once."""
+FIGURES_SECONDS = 1.0
+"""The same of figures and names, where other processes store: as long as a freshness block is reused."""
+
+REMEMBERED_ROWS = 100_000
+"""Rows of answers that are remembered at once; each answer counts for one more."""
 
 PATTERNS = 1_000
 """Regular expressions that are remembered as good."""
@@ -62,28 +67,47 @@ class Asker:
     def __init__(self, store: ClickHouse) -> None:
         self._store = store
         self._patterns: set[str] = set()
-        self._remembered: dict[str, tuple[Age, list[tuple[Any, ...]]]] = {}
+        self._lock = threading.Lock()
+        self._remembered: OrderedDict[str, tuple[Age, list[tuple[Any, ...]]]] = OrderedDict()
+        self._rows = 0
 
     def age(self) -> Age:
         """Now, to be told before asking what is to be remembered."""
         return time.monotonic(), self._store.writes
 
-    def lasts(self, age: Age) -> bool:
-        """Whether what was asked then is still so: this process stored nothing since, and others had hardly time to."""
-        seconds = ALONE_SECONDS if self._store.settings.path else SECONDS
+    def lasts(self, age: Age, seconds: float = SECONDS) -> bool:
+        """Whether what was asked then is still so: this process stored nothing since, and others had hardly time to.
+
+        ``seconds`` is the time of others.
+        """
+        if self._store.settings.path:
+            seconds = ALONE_SECONDS
         return age[1] == self._store.writes and time.monotonic() - age[0] < seconds
 
-    def remembered(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The same as :meth:`file`, from memory while it lasts; for small answers."""
-        key = f"{name} {sorted(parameters.items())}"
-        known = self._remembered.get(key)
-        if known is None or not self.lasts(known[0]):
-            age = self.age()
-            known = (age, self.file(name, parameters))
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = known
-        return known[1]
+    def remembered(
+        self, statement: str, parameters: Mapping[str, Any], seconds: float = FIGURES_SECONDS
+    ) -> list[tuple[Any, ...]]:
+        """The same as :meth:`rows`, from memory while it :meth:`lasts`. Nobody changes the list."""
+        key = f"{statement} {sorted(parameters.items())}"
+        with self._lock:
+            known = self._remembered.get(key)
+            if known is not None and self.lasts(known[0], seconds):
+                self._remembered.move_to_end(key)
+                return known[1]
+        age = self.age()
+        found = self.rows(statement, parameters)
+        with self._lock:
+            self._forget(key)
+            self._remembered[key] = (age, found)
+            self._rows += 1 + len(found)
+            while self._rows > REMEMBERED_ROWS:
+                self._forget(next(iter(self._remembered)))
+        return found
+
+    def _forget(self, key: str) -> None:
+        known = self._remembered.pop(key, None)
+        if known is not None:
+            self._rows -= 1 + len(known[1])
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of the answer. ``$database``, ``$home`` and ``$parts`` in the statement are filled in here."""

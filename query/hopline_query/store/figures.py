@@ -47,7 +47,7 @@ def figures(asker: Asker, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ..
         limit=str(MOST_GROUPS),
     )
     answer = {}
-    for row in asker.rows(text, conditions.parameters | _slots(scope)):
+    for row in asker.remembered(text, conditions.parameters | _slots(scope)):
         key, values = row[: len(keys)], row[len(keys) :]
         slot, calls, errors, rows, total, longest, hist, places, first, last, *more = values
         start = slot * SECOND_US if query.step_us else scope.from_us
@@ -91,7 +91,7 @@ def edges(asker: Asker, query: EdgesQuery) -> tuple[list[Edge], Scope]:
         limit=str(MOST_GROUPS),
     )
     found = []
-    for row in asker.rows(text, conditions.parameters | _slots(scope)):
+    for row in asker.remembered(text, conditions.parameters | _slots(scope)):
         caller, callee, side, calls, errors, rows, total, longest, hist, places, last, crossed = row
         value = Figures(*(calls, errors, rows, total, longest, dict(hist), last), status_4xx=None, placed=tuple(places))
         found.append(Edge(caller, callee, side, value, crossed))
@@ -105,7 +105,7 @@ def told_by_callers(asker: Asker, scope: Scope) -> tuple[list[Edge], Scope]:
     text = Template(statement("called")).safe_substitute(
         table=f"all_called_{SUFFIXES[slot_us]}", where=_shared(scope, conditions), limit=str(MOST_GROUPS)
     )
-    found = asker.rows(text, conditions.parameters | _slots(scope))
+    found = asker.remembered(text, conditions.parameters | _slots(scope))
     return [
         Edge("", callee, side, Figures(calls, errors, rows, status_4xx=None))
         for callee, side, calls, errors, rows in found
@@ -156,7 +156,7 @@ def names(
     asker: Asker, scope: Scope, columns: tuple[str, ...], services: Sequence[str] | None = None
 ) -> list[tuple[str, ...]]:
     """See :class:`hopline_query.store.port.SpanReader`."""
-    conditions = Conditions()
+    scope, conditions = cut(scope, TEN_SECONDS_US), Conditions()
     chosen = [f"service IN {conditions.bind(list(services), 'Array(String)')}"] if services is not None else []
     text = Template(statement("span_names")).safe_substitute(
         columns=", ".join(f"toString({NAMES[NAMES.index(column)]})" for column in columns),
@@ -165,7 +165,7 @@ def names(
         limit=str(MOST_GROUPS),
     )
     bounds = days_of(scope) | {"from_us": scope.from_us, "to_us": scope.to_us}
-    return [tuple(row) for row in asker.rows(text, conditions.parameters | bounds)]
+    return [tuple(row) for row in asker.remembered(text, conditions.parameters | bounds)]
 
 
 LAST_S = 253_402_300_799

@@ -8,10 +8,12 @@ from dataclasses import replace
 from string import Template
 from typing import Any
 
+import msgspec
+
 from hopline.model import Row
 from hopline_query.search.ids import created_us
 from hopline_query.store import archived
-from hopline_query.store.asking import Asker, statement
+from hopline_query.store.asking import SECONDS, Asker, statement
 from hopline_query.store.planner import DAY_US, HOUR_US
 from hopline_query.store.port import Hint
 from hopline_query.store.rows import stored_copy, stored_order
@@ -33,8 +35,8 @@ def trace(asker: Asker, trace_id: str, limit: int) -> tuple[Hint | None, list[Ro
     for low, high in _days(trace_id):
         hour = (low + DAY_US) // HOUR_US
         stored = asker.rows(_both(), {"trace_id": trace_id, "low": low, "high": high, "hour": hour, "limit": limit})
-        found = [Row(*values) for values in stored if values[0]]
-        known = _known(_bounds(values) for values in stored if not values[0])
+        found = [Row(*values[:-1]) for values in stored]
+        known = _known(msgspec.json.decode(next((values[-1] for values in stored if values[-1]), "[]")))
     known = known or _hint(asker, trace_id, [(0, FOREVER_US)])
     first = found[0].start_us if found else FOREVER_US
     if known is not None and (known.archived or first > known.start_us or len(found) < min(known.spans, limit)):
@@ -44,14 +46,8 @@ def trace(asker: Asker, trace_id: str, limit: int) -> tuple[Hint | None, list[Ro
 
 
 def _both() -> str:
-    columns = statement("trace_rows").partition("FROM ")[0]
+    columns = statement("trace_rows").partition("FROM ")[0].rstrip()
     return Template(statement("trace")).safe_substitute(columns=columns, bounds=statement("trace_bounds"))
-
-
-def _bounds(values: Sequence[Any]) -> tuple[Any, ...]:
-    """The facts of trace_bounds.sql out of the row that trace.sql makes of them."""
-    row = Row(*values)
-    return row.kind, row.start_us, row.duration_us, row.children, row.arrived, row.links
 
 
 def rows(asker: Asker, trace_id: str, limit: int, known: Hint) -> list[Row]:
@@ -69,9 +65,9 @@ def _united(asker: Asker, rows: list[Row], trace_id: str, limit: int) -> list[Ro
 
 
 def _hint(asker: Asker, trace_id: str, tries: Iterable[Days]) -> Hint | None:
-    known = None
+    known, text = None, statement("trace_bounds")
     for low, high in tries:
-        known = _known(asker.file("trace_bounds", {"trace_id": trace_id, "low": low, "high": high}))
+        known = _known(asker.remembered(text, {"trace_id": trace_id, "low": low, "high": high}, SECONDS))
         if known is not None and not known.archived:
             break
     return known

@@ -326,7 +326,7 @@ class SpanReader(Protocol):
     def names(
         self, scope: Scope, columns: tuple[str, ...], services: Sequence[str] | None = None
     ) -> list[tuple[str, ...]]:
-        """The distinct values of these :data:`NAMES` in the range, to a day at its ends, in order.
+        """The distinct values of these :data:`NAMES` in the range widened to 10 s, to a day at its ends, in order.
 
         Of finished spans and of others, of all services or of these. ``remote`` is the far end by
         the name that the span gave it, ``node`` the topic, database or cache.

@@ -157,7 +157,7 @@ class ClickHouseReader:
 
     def instances(self, scope: Scope, service: str) -> dict[tuple[str, str, str], tuple[int, int]]:
         """First and last sight of processes."""
-        found = self._ask.file("instances", figures.days_of(scope) | {"service": service})
+        found = self._ask.remembered(statement("instances"), figures.days_of(scope) | {"service": service})
         return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
 
     def names(
@@ -168,7 +168,7 @@ class ClickHouseReader:
 
     def envs(self, scope: Scope) -> list[str]:
         """Environments."""
-        return [row[0] for row in self._ask.file("envs", figures.days_of(scope))]
+        return [row[0] for row in self._ask.remembered(statement("envs"), figures.days_of(scope))]
 
     def figures(self, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ...], int], Figures], Scope, int]:
         """Figures by group and slot."""

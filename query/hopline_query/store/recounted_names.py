@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hopline.model import LOAD_TEST, Row
-from hopline_query.store.planner import DAY_US, MINUTE_US, cut
+from hopline_query.store.planner import DAY_US, MINUTE_US, TEN_SECONDS_US, cut
 from hopline_query.store.port import NAMES, Scope
 from hopline_query.topology import aggregate
 from hopline_query.topology.brokers import spoken
@@ -43,6 +43,7 @@ def names(
     rows: Sequence[Row], scope: Scope, columns: tuple[str, ...], services: Sequence[str] | None = None
 ) -> list[tuple[str, ...]]:
     """What spans are called: like the store, that of a day's spans which began or ended in the range."""
+    scope = cut(scope, TEN_SECONDS_US)
     seen: dict[tuple[int, tuple[str, ...], str, bool], tuple[int, int]] = {}
     anytime = replace(scope, from_us=0, to_us=2**63)
     for row in rows:

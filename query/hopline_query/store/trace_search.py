@@ -245,5 +245,5 @@ def indexed_keys(asker: Asker, query: SearchQuery) -> frozenset[str]:
     keys = [term.key for term in asked if term.op == "=" and not term.field]
     if not keys:
         return frozenset()
-    found = asker.remembered("indexed_keys", days_of(query.scope) | {"keys": keys})
+    found = asker.remembered(statement("indexed_keys"), days_of(query.scope) | {"keys": keys})
     return frozenset(row[0] for row in found)

@@ -129,22 +129,24 @@ def _around(graph: "nx.DiGraph[str]", options: MapOptions) -> set[str]:
     return set(down) | set(up)
 
 
-SHOWN = ("p50_us", "p90_us", "p99_us", "p999_us")
-"""Percentiles of edges and nodes."""
+SHOWN = tuple((name, list(PERMILLES).index(name)) for name in ("p50_us", "p90_us", "p99_us", "p999_us"))
+"""Percentiles of edges and nodes, and their places among all that are read."""
 
 
 def _side_json(figures: Figures) -> dict[str, Any]:
     calls = figures.calls
-    values = dict(zip(PERMILLES, placed_percentiles(figures), strict=True))
-    return {
+    values = placed_percentiles(figures)
+    found = {
         "calls": scaled(calls),
         "errors": scaled(figures.errors),
         "error_rate": round(figures.errors / calls, 6) if calls else None,
         "avg_us": round(figures.duration_sum / calls, 1) if calls else None,
-        **{name: values[name] for name in SHOWN},
         "max_us": figures.duration_max if calls else None,
         "sampled": figures.rows,
     }
+    for name, place in SHOWN:
+        found[name] = values[place]
+    return found
 
 
 def _edge_json(link: Link, seconds: float) -> dict[str, Any]:

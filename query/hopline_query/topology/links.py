@@ -60,7 +60,9 @@ def links_of(edges: Iterable[Edge], ends: Callable[[Edge], tuple[str, str]]) -> 
     found: dict[tuple[str, str], Link] = {}
     for edge in edges:
         pair = ends(edge)
-        link = found.setdefault(pair, Link(*pair))
+        link = found.get(pair)
+        if link is None:
+            link = found[pair] = Link(*pair)
         (link.server if edge.side in RECEIVED else link.client).add(edge.figures)
         link.cross_zone += edge.cross_zone
     return found
