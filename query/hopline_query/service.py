@@ -25,6 +25,7 @@ from hopline_query.answers import (
     worse,
 )
 from hopline_query.answers.forest import Forest
+from hopline_query.answers.narrowing import NarrowedReader
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.exports import FORMATS
 from hopline_query.params import Params, QuerySettings, system_clock
@@ -275,13 +276,20 @@ class QueryService:
         return known[1]
 
     def _search(self, reader: SpanReader, params: Params) -> Json:
-        calls = narrowing.asked(reader, params, self._instrumented)
-        found = narrowing.search(reader, self._forest, params, calls) if calls else lists.search(reader, params)
+        calls, query = narrowing.asked(reader, params, self._instrumented), self._query(reader, params)
+        if calls:
+            found = narrowing.search(NarrowedReader(reader, self._forest, calls), params, query)
+        else:
+            found = lists.search(reader, params, query)
         return tag_columns.add(reader, found, params)
 
     def _points(self, reader: SpanReader, params: Params) -> Json:
-        calls = narrowing.asked(reader, params, self._instrumented)
-        return narrowing.points(reader, self._forest, params, calls) if calls else lists.points(reader, params)
+        calls, query = narrowing.asked(reader, params, self._instrumented), self._query(reader, params)
+        return lists.points(NarrowedReader(reader, self._forest, calls) if calls else reader, params, query)
+
+    def _query(self, reader: SpanReader, params: Params) -> SearchQuery:
+        query = params.search()
+        return dependencies.with_callee_names(reader, query, self._instrumented(params)) if query.callee else query
 
     def _params(self, values: Values) -> Params:
         return Params(values, self.clock(), self.settings)

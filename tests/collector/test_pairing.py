@@ -1,7 +1,7 @@
 """The map's edges where no single row tells both ends: equal to a recount, in any order of arrival."""
 
 import random
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -40,7 +40,8 @@ def span(number: int, parent: int, kind: int, service: str, *, foreign: bool = T
 def store(engine: ClickHouse, bodies: list[bytes], block: int) -> None:
     messages = [Message(number, "native", body) for number, body in enumerate(bodies)]
     made = build_block(messages, Plan(0, len(messages), NOW))
-    assert made.rows == len(bodies)
+    identity = ("trace_id", "id", "kind", "service", "instance")
+    assert made.rows == len({tuple(row[name] for name in identity) for row in map(row_of, bodies)})
     ClickHouseWriter(engine).write(made, f"block-{block}")
 
 
@@ -144,6 +145,33 @@ def test_an_unfinished_caller_gives_its_name_but_no_figure(engine: ClickHouse) -
     assert names(check(engine, bodies)) == {("web", "users", "server")}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("ours", [True, False])
+def test_what_comes_unfinished_and_finished_counts_once(engine: ClickHouse, order: int, ours: bool) -> None:
+    """N2, D1: whichever part comes first, whoever sent it; an end that one part alone tells is known."""
+    topic = {"peer": "orders", "peer_kind": "mq"}
+    rows = [
+        (1, 0, CLIENT, "web", {"peer": "h:80"}),
+        (2, 1, SERVER, "users", {}),
+        (3, 2, PRODUCER, "users", topic),
+        (4, 3, CONSUMER, "mail", topic),
+    ]
+    bodies = [
+        [span(*row, foreign=not ours, duration_us=None, **more) for *row, more in rows],
+        [span(*row, foreign=not ours, **({} if row[2] == CONSUMER and not ours else more)) for *row, more in rows],
+    ]
+    for number, part in enumerate(bodies[::order]):
+        store(engine, part, number)
+    check(engine, [body for part in bodies for body in part])
+    found = {(caller, callee, side): value[2] for (_, caller, callee, side, _, _), value in edges(engine).items()}
+    assert found == {
+        ("web", "users", "client"): 1,
+        ("web", "users", "server"): 1,
+        ("users", "mq:orders", "producer"): 1,
+        ("mq:orders", "mail", "consumer"): 1,
+    }
+
+
 @pytest.mark.parametrize("seconds", [1, 5])
 def test_a_call_across_the_edge_of_a_bucket_is_paired(engine: ClickHouse, seconds: int) -> None:
     """D4: slots, buckets and hours do not cut calls in two."""
@@ -181,7 +209,8 @@ def population(source: random.Random) -> list[bytes]:
             kind = source.choice((LOCAL, CLIENT, CLIENT, SERVER, SERVER, PRODUCER, CONSUMER))
             shared = kind == SERVER and parent and source.random() < 0.4
             peer = source.choice((("", ""), ("h:80", ""), ("b", "service"), ("x", "external"), ("db", "db")))
-            row = span(
+            row = partial(
+                span,
                 parent if shared else number,
                 source.choice(parents) if shared else parent,
                 kind,
@@ -189,7 +218,6 @@ def population(source: random.Random) -> list[bytes]:
                 foreign=source.random() < 0.7,
                 trace_id=trace.to_bytes(16, "big"),
                 start_us=start + source.randrange(15_000_000),
-                duration_us=None if source.random() < 0.1 else source.randrange(1, 10**6),
                 zone=source.choice(("", "z1", "z2")),
                 env=source.choice(("prod", "test")),
                 peer=peer[0] if kind in {CLIENT, PRODUCER, CONSUMER} else "",
@@ -200,8 +228,12 @@ def population(source: random.Random) -> list[bytes]:
                 attrs={"zipkin.shared": "true"} if shared else {},
             )
             parents.append(number)
+            duration_us = None if source.random() < 0.1 else source.randrange(1, 10**6)
             if source.random() > 0.1:
-                bodies.append(row)
+                bodies.append(row(duration_us=duration_us))
+            if source.random() < 0.3:
+                # What went out while the row was open.
+                bodies.append(row(duration_us=None))
     return bodies
 
 
@@ -210,9 +242,8 @@ def test_the_map_equals_a_recount_in_any_order_of_arrival(engine: ClickHouse, se
     """D5: before settling, after it, and when rows come late to a settled bucket."""
     source = random.Random(seed)
     bodies = population(source)
-    bodies = list(
-        {(row["trace_id"], row["id"], row["kind"]): body for body in bodies for row in [row_of(body)]}.values()
-    )
+    facts = ("trace_id", "id", "kind", "unfinished")
+    bodies = list({tuple(row_of(body)[name] for name in facts): body for body in bodies}.values())
     source.shuffle(bodies)
     cuts = sorted(source.sample(range(1, len(bodies)), 6))
     parts = [bodies[at:until] for at, until in zip([0, *cuts], [*cuts, len(bodies)], strict=True)]

@@ -85,6 +85,11 @@ def population(seed: int, traces: int) -> list[Row]:
                 row.annotations = [(row.start_us, "cache", "miss")]
                 unknown = f"{source.getrandbits(120) or 1:030x}00"
                 row.links = [(rows[0].trace_id if rows and number % 2 else unknown, "00f067aa0ba902b7", "producer")]
+            # A key that is a tag of some rows and an attr of others, as where a value is too long for the index.
+            if index % 3 == number % 3:
+                row.tags["mood"] = "calm" if index % 2 else "wild"
+            elif index % 3 == 1 and number % 2:
+                row.attrs["mood"] = "calm" if number % 4 == 1 else "x" * 300
             rows.append(row)
             if source.random() < 0.05:
                 # The copy that went out while the row was open.
@@ -169,6 +174,9 @@ SEARCHES = [
     {"filter": "url~3$ OR duration>1s"},
     {"filter": "url=/x?3"},
     {"filter": "color!=blue error"},
+    {"filter": "mood=calm"},
+    {"filter": "mood=" + "x" * 300, "service": "A"},
+    {"filter": "NOT mood=calm AND color=red"},
     {"filter": "kind=consumer peer=shop OR cache"},
     {"filter": "annotation=miss", "operation": "GET /"},
     {"filter": 'name="größe\'s \\\\ op" error=true'},

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from support.oracle import Row
@@ -15,14 +16,8 @@ Edges = dict[tuple[Any, ...], list[Any]]
 def recount(rows: list[Row], slot_seconds: int = 60) -> Edges:
     """(slot, caller, callee, side, env, load_test) -> calls, errors, rows, durations, cross zone, histogram."""
     found: Edges = defaultdict(lambda: [0, 0, 0, 0, 0, 0, Counter()])
-    traces = defaultdict(list)
-    for row in rows:
-        traces[row["trace_id"]].append(row)
-    for row in rows:
-        caller, callee, crossed = _ends(row, [other for other in traces[row["trace_id"]] if _meet(row, other)])
+    for row, caller, callee, crossed in told_calls(rows):
         timed = not row["unfinished"]
-        if not (timed or _passing(row)) or not caller or not callee:
-            continue
         slot = row["start_us"] // 1_000_000 // slot_seconds * slot_seconds
         figures = found[slot, caller, callee, row["kind"], row["env"], int(bool(row["flags"] & 4))]
         weight, duration = row["weight"], row["duration_us"]
@@ -35,6 +30,33 @@ def recount(rows: list[Row], slot_seconds: int = 60) -> Edges:
         if timed:
             figures[6][math.floor(math.log(max(duration, 1)) / math.log(1.04))] += weight
     return {key: [*value[:6], dict(value[6])] for key, value in found.items()}
+
+
+def told_calls(rows: list[Row]) -> Iterator[tuple[Row, str, str, bool]]:
+    """Every row that counts as a call, with its caller, its callee, and whether zones were crossed."""
+    traces = defaultdict(list)
+    for row in rows:
+        traces[row["trace_id"]].append(row)
+    for row in _told_once(rows):
+        caller, callee, crossed = _ends(row, [other for other in traces[row["trace_id"]] if _meet(row, other)])
+        if (not row["unfinished"] or _passing(row)) and caller and callee:
+            yield row, caller, callee, crossed
+
+
+def _told_once(rows: list[Row]) -> list[Row]:
+    """The rows with one for each message of another tracer: a finished one of its minute, else the earliest."""
+    others = [row for row in rows if not _passing(row)]
+    messages: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in filter(_passing, rows):
+        identity = (row[name] for name in ("trace_id", "id", "kind", "service", "instance"))
+        messages[row["start_us"] // 1_000_000 // BUCKET, *identity].append(row)
+    once = [_of_copies(found) for found in messages.values()]
+    return others + once
+
+
+def _of_copies(found: list[Row]) -> Row:
+    chosen = min(found, key=lambda row: (row["unfinished"], row["start_us"]))
+    return chosen | {"peer": max(row["peer"] for row in found)}
 
 
 def _passing(row: Row) -> bool:

@@ -88,6 +88,10 @@ def _cases(rows: list[Row]) -> dict[str, tuple[str, dict[Any, Any]]]:
             "SELECT key, sum(rows) FROM $tag_values GROUP BY ALL",
             _sum(((key,), 1) for r in rows for key, value in r["tags"].items() if len(value.encode()) <= 128),
         ),
+        "attr_keys": (
+            "SELECT key, sum(rows) FROM $attr_keys GROUP BY ALL",
+            _sum(((key,), 1) for r in rows for key in r["attrs"]),
+        ),
         "links_to": (
             "SELECT to_id, id, count() FROM $links_to GROUP BY ALL",
             Counter((link[1], r["id"]) for r in rows for link in r["links"]),
@@ -226,6 +230,8 @@ def _edge_key(seconds: int) -> Callable[[Row], tuple[Any, ...] | None]:
 def _edge(r: Row) -> tuple[str, str]:
     """Ends of a call of which one row tells both; the others are paired (support.call_oracle)."""
     kind, peer, peer_kind = r["kind"], r["peer"], r["peer_kind"]
+    if r["foreign"] and kind in {"producer", "consumer"}:
+        return "", ""
     if kind == "client" and (peer_kind not in {"db", "mq", "cache"} if r["foreign"] else not peer_kind):
         return "", ""
     if kind == "server" and r["foreign"] and (r["parent_id"] or "zipkin.shared" in r["attrs"]):

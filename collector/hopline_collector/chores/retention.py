@@ -23,7 +23,7 @@ ROW_TABLES: Final = (
 FIGURE_TABLES: Final = (
     *("stats_1m", "stats_1h", "stats_instance_1m", "edges_1m", "edges_1h", "error_groups", "operations", "instances"),
     *("services_1m", "services_1h", "called_1m", "called_1h", "stats_instance_1h"),
-    *("tag_values", "call_buckets", "paired_edges", "paired_buckets", "ledger", "replays", "thinnings"),
+    *("tag_values", "attr_keys", "call_buckets", "paired_edges", "paired_buckets", "ledger", "replays", "thinnings"),
     *("arrival_buckets", "settled_buckets"),
 )
 """Kept as long as the figures."""

@@ -9,7 +9,7 @@ from hopline_collector.store.clickhouse import ClickHouse
 _IDS_ONLY: Final = frozenset({"call_sides", "arrivals", "closed_traces", "thinned", "erasing", "schema_version"})
 """Tables that know a trace by its id alone and that figures are settled from: they stay."""
 
-_WHOLE_ROWS: Final = frozenset({"tag_values", "dead_letters"})
+_WHOLE_ROWS: Final = frozenset({"tag_values", "attr_keys", "dead_letters"})
 """Tables without figures, whose rows go whole; elsewhere the text is blanked and the figures stay."""
 
 _TEXT: Final = re.compile(r"(?<!Fixed)String")

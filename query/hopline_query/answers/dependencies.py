@@ -10,10 +10,19 @@ from hopline_query.answers.traces import read
 from hopline_query.latency.figures import Figures
 from hopline_query.params import DAY_US, HOUR_US, Params
 from hopline_query.store.planner import cut, edge_slot, unserved
-from hopline_query.store.port import MOST_GROUPS, RECEIVED, Edge, EdgesQuery, FiguresQuery, Scope, SpanReader
+from hopline_query.store.port import (
+    MOST_GROUPS,
+    RECEIVED,
+    Edge,
+    EdgesQuery,
+    FiguresQuery,
+    Scope,
+    SearchQuery,
+    SpanReader,
+)
 from hopline_query.topology import addresses
 from hopline_query.topology.aggregate import edges_of, group_rows, is_entry, told_edges
-from hopline_query.topology.links import reporting_services, seen_by_callers
+from hopline_query.topology.links import callee_key, reporting_services, seen_by_callers
 from hopline_query.tree.copies import unite
 
 KNOWN_US = 7 * DAY_US
@@ -75,6 +84,20 @@ def _timed_edges(reader: SpanReader, scope: Scope, known: frozenset[str], servic
         edges = [edge for edge in edges if edge.callee not in placed]
         edges += reader.edges(EdgesQuery(scope, tuple(sorted(placed))))[0]
     return addresses.named_edges(edges, found)
+
+
+def with_callee_names(reader: SpanReader, query: SearchQuery, known: AbstractSet[str]) -> SearchQuery:
+    """A search by callee with all names by which callers tell of it, as the map of the same range joins them."""
+    scope = cut(query.scope, edge_slot(query.scope))
+    edges, scope = reader.edges(EdgesQuery(scope, times=False))
+    found = _names(reader, edges, scope, reporting_services(edges, known))
+    reporting = reporting_services(edges, known | {name for (name,) in reader.names(scope, ("service",))})
+    told = {
+        edge.callee
+        for edge, named in zip(edges, addresses.named_edges(edges, found), strict=True)
+        if edge.side not in RECEIVED and callee_key(named, reporting) == query.callee
+    }
+    return replace(query, callee_names=tuple(sorted(told)))
 
 
 def callers_view(reader: SpanReader, scope: Scope, reporting: AbstractSet[str]) -> dict[str, Figures]:

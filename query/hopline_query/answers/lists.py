@@ -27,14 +27,14 @@ class Searching(Protocol):
         """See :class:`hopline_query.store.port.SpanReader`."""
 
 
-def search(reader: SpanReader, params: Params) -> dict[str, Any]:
-    """One page of a search."""
-    return page(reader, params.search(), params)
+def search(reader: Searching, params: Params, query: SearchQuery) -> dict[str, Any]:
+    """One page of a search: ``query`` is that of the parameters."""
+    return page(reader, query, params)
 
 
-def points(reader: Searching, params: Params) -> dict[str, Any]:
+def points(reader: Searching, params: Params, query: SearchQuery) -> dict[str, Any]:
     """The same search for a scatter: few facts of many traces."""
-    query = replace(params.search(), limit=params.settings.most, after=None)
+    query = replace(query, limit=params.settings.most, after=None)
     found, total = reader.search(query)
     shown = ("trace_id", "start_us", "duration_us", "extent_us", "errors", "spans", "service", "name")
     return {

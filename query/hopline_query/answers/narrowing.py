@@ -88,15 +88,9 @@ def _having(reader: SpanReader, params: Params, terms: Sequence[Term], known: Ab
     return Narrowing(differs.calls_having(terms, known), changes, MOST_TRACES)
 
 
-def search(reader: SpanReader, forest: Forest, params: Params, narrowing: Narrowing) -> dict[str, Any]:
+def search(narrowed: NarrowedReader, params: Params, query: SearchQuery) -> dict[str, Any]:
     """A page of a narrowed search: as any search, and ``calls``, the number of calls that were looked for."""
-    narrowed = NarrowedReader(reader, forest, narrowing)
-    answer = lists.page(narrowed, params.search(), params)
+    answer = lists.page(narrowed, query, params)
     answer["calls"] = narrowed.total_calls
     answer["count_exact"] = answer["count_exact"] and not narrowed.truncated
     return answer
-
-
-def points(reader: SpanReader, forest: Forest, params: Params, narrowing: Narrowing) -> dict[str, Any]:
-    """The same traces for a scatter."""
-    return lists.points(NarrowedReader(reader, forest, narrowing), params)

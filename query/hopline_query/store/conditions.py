@@ -20,8 +20,8 @@ class Listed(NamedTuple):
 class Conditions:
     """Collects bound parameters while conditions are written.
 
-    ``indexed`` names keys that are stored as tags: equality on them needs no look into attrs, which
-    only a scan can search, so the index alone answers.
+    ``indexed`` names keys that are stored as tags alone: equality on them needs no look into attrs,
+    which only a scan can search, so the index alone answers.
     """
 
     def __init__(self, indexed: frozenset[str] = frozenset()) -> None:
@@ -108,15 +108,31 @@ class Conditions:
         if not query.caller and not query.callee:
             return []
         server, client = ["kind IN ('server', 'consumer')"], ["kind IN ('client', 'producer')"]
-        if query.caller:
-            server.append(f"{CALLER} = {self.bind(query.caller)}")
-            client.append(f"service = {self.bind(query.caller)}")
-        if query.callee:
-            callee = self.bind(query.callee)
+        caller = self.bind(query.caller) if query.caller else ""
+        callee = self.bind(query.callee) if query.callee else ""
+        if caller:
+            client.append(f"service = {caller}")
+            paired = self._paired(CALL_OF_CALLEE, 1, [f"caller = {caller}"], (query.caller,))
+            server.append(f"if({PAIRED_CALLEE}, {paired}, {CALLER} = {caller})")
+        if callee:
             server.append(f"service = {callee}")
-            # The map shows a peer that never reported as external.
-            client.append(f"({CALLEE} = {callee} OR concat('external:', {CALLEE}) = {callee})")
+            names = query.told_callees()
+            named = f"has({self.bind(list(names), 'Array(String)')}, {{}})"
+            paired = self._paired("id", 0, [named.format("callee")], names)
+            client.append(f"if({PAIRED_CALLER}, {paired}, {named.format(CALLEE)})")
         return [f"({' AND '.join(server)} OR {' AND '.join(client)})"]
+
+    def _paired(self, call: str, role: int, ends: Sequence[str], names: Sequence[str]) -> str:
+        """Rows that are a side of a call with these ``ends``; ``call`` is what the view calls theirs.
+
+        Only calls are paired of which some side has or tells one of the ``names``. A pair is on the shard of its trace.
+        """
+        known = self.bind(list(names), "Array(String)")
+        sides = f"SELECT bucket, trace_id, call FROM $home.call_sides WHERE {IN_BUCKETS} AND"
+        sides = f"{sides} (has({known}, toString(service)) OR has({known}, toString(told)))"
+        where = " AND ".join([IN_BUCKETS, f"role = {role}", *ends, f"(bucket, trace_id, call) IN ({sides})"])
+        pairs = f"SELECT trace_id, call, service, start_us FROM $home.paired_calls WHERE {where}"
+        return f"(trace_id, {call}, toString(service), start_us) IN ({pairs})"
 
     def term(self, term: Term) -> str:
         """What a row must meet for one term."""
@@ -189,6 +205,18 @@ CALLEE = (
     " concat(peer_kind, ':', peer), toString(peer))"
 )
 """Node keys of the map, as the views of the edges write them."""
+
+SHARED = "(\"foreign\" AND mapContains(attrs, 'zipkin.shared'))"
+PAIRED_CALLEE = f"(kind = 'server' AND ({SHARED} OR (parent_id != 0 AND (\"foreign\" OR caller_service = ''))))"
+PAIRED_CALLER = "(kind = 'client' AND if(\"foreign\", peer_kind NOT IN ('db', 'mq', 'cache'), peer_kind = ''))"
+CALL_OF_CALLEE = f"if({SHARED}, id, parent_id)"
+"""Rows that tell an end of their call only together with its other side: ``call_sides_view`` takes the same."""
+
+IN_BUCKETS = (
+    "bucket >= toDateTime(intDiv({from_us:UInt64}, 60000000) * 60, 'UTC')"
+    " AND bucket <= toDateTime(intDiv({to_us:UInt64}, 60000000) * 60, 'UTC')"
+)
+"""Where sides of calls meet whose rows start in the range."""
 
 
 ANYTHING = Term("", "exists", "")

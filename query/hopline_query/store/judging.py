@@ -3,11 +3,14 @@
 The SQL of the store says the same (store/conditions.py); one contract suite runs on both.
 """
 
+from collections.abc import Callable, Iterable
+
 from hopline.model import CALL_KINDS, Row
 from hopline_query.search.filter import terms
 from hopline_query.search.matching import Found, meets, row_meets
 from hopline_query.store.port import MATCHED, SearchQuery
 from hopline_query.topology import aggregate
+from hopline_query.topology.pairing import by_minute
 from hopline_query.tree.build import build_tree
 from hopline_query.tree.summary import TraceSummary, summarize
 
@@ -21,7 +24,10 @@ def matching(rows: list[Row], query: SearchQuery, known: Found) -> TraceSummary 
     """The figures of a trace that meets the query, whole; its rows in the range are what conditions on rows judge."""
     scope = query.scope
     inside = [row for row in rows if scope.from_us <= row.start_us < scope.to_us]
-    if not inside or (query.by_row and not any(row_matches(row, query) for row in inside)):
+    if not inside:
+        return None
+    called = called_in(rows, query)
+    if query.by_row and not any(row_matches(row, query, called) for row in inside):
         return None
     if query.uid and not any(row.uid == query.uid for row in rows):
         return None
@@ -51,35 +57,42 @@ def _within(row: Row, query: SearchQuery) -> bool:
     return query.service in {"", row.service} and (not query.entry or aggregate.is_entry(row))
 
 
-def row_matches(row: Row, query: SearchQuery) -> bool:
-    """All of the query's conditions on single rows, met by this one."""
+def row_matches(row: Row, query: SearchQuery, called: Callable[[Row], bool]) -> bool:
+    """All of the query's conditions on single rows, met by this one; ``called`` is that of its trace."""
     return (
         all(row_meets(row, term, {}) for term in query.row_terms())
         and all(meets([row], part, {}) for part in query.same)
         and (not query.entry or aggregate.is_entry(row))
-        and _called(row, query)
+        and called(row)
     )
 
 
-def _called(row: Row, query: SearchQuery) -> bool:
+def called_in(rows: Iterable[Row], query: SearchQuery) -> Callable[[Row], bool]:
+    """Whether a row of this trace is one of a call between the query's two nodes of the map, whoever told of its ends.
+
+    Always true where the query names no node.
+    """
     if not query.caller and not query.callee:
-        return True
-    callee = aggregate.callee_node(row)
-    callees = {callee, f"external:{callee}"} if row.kind in CALL_KINDS else {callee}
-    named = query.caller in {"", aggregate.caller_node(row)} and (not query.callee or query.callee in callees)
-    return row.kind != "local" and named
+        return lambda _: True
+    found = set()
+    for told in aggregate.told_ends(rows, by_minute):
+        names = query.told_callees() if told.row.kind in CALL_KINDS else (query.callee,)
+        if query.caller in {"", told.caller} and (not query.callee or told.callee in names):
+            found.add(id(told.row))
+    return lambda row: id(row) in found
 
 
 def matched(rows: list[Row], query: SearchQuery, known: Found) -> tuple[list[str], int]:
     """Ids of the rows that met the conditions on rows, the first ones, and how many there are."""
     scope = query.scope
     sought = [term for term, _ in terms(query.expression)]
+    called = called_in(rows, query)
     found = {
         row.id
         for row in rows
         if scope.from_us <= row.start_us < scope.to_us
         and (
-            (query.by_row and row_matches(row, query))
+            (query.by_row and row_matches(row, query, called))
             or (_within(row, query) and any(row_meets(row, term, known) for term in sought))
         )
     }

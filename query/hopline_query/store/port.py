@@ -61,6 +61,9 @@ class SearchQuery:
     operation: str = ""
     caller: str = ""
     callee: str = ""
+    callee_names: tuple[str, ...] = ()
+    """What callers call ``callee``, where that is known: an address that it answers at, a name that the map shows
+    as external."""
     instance: str = ""
     error_type: str = ""
     expression: Expression | None = None
@@ -93,6 +96,10 @@ class SearchQuery:
     def by_any_row(self) -> bool:
         """True where anything is asked that only rows can tell."""
         return self.by_row or self.expression is not None
+
+    def told_callees(self) -> tuple[str, ...]:
+        """Node keys by which callers tell of ``callee``: the map shows a peer that never reported as external."""
+        return self.callee_names or tuple(dict.fromkeys((self.callee, self.callee.removeprefix("external:"))))
 
     def row_terms(self) -> list[Term]:
         """What one and the same row must meet, beside ``entry`` and the call's two ends."""

@@ -240,7 +240,7 @@ def _moving_sums(asker: Asker, query: SearchQuery, conditions: Conditions) -> Fo
 
 
 def indexed_keys(asker: Asker, query: SearchQuery) -> frozenset[str]:
-    """Keys compared for equality that are stored as tags in these days."""
+    """Keys compared for equality that are tags, and attrs of no row, in these days."""
     asked = [term for part in (query.expression, *query.same) for term in term_list(part)]
     keys = [term.key for term in asked if term.op == "=" and not term.field]
     if not keys:

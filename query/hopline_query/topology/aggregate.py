@@ -9,7 +9,8 @@ from typing import TypeVar
 from hopline.model import CALL_KINDS, ENTRY_KINDS, LOAD_TEST, Row
 from hopline_query.latency.figures import Figures
 from hopline_query.store.port import Edge, Scope
-from hopline_query.topology.pairing import Meeting, Pair, anywhere, is_foreign, is_paired, pairs
+from hopline_query.topology.messages import is_message, messages
+from hopline_query.topology.pairing import Meeting, Pair, anywhere, is_paired, pairs, sides
 
 K = TypeVar("K")
 
@@ -27,7 +28,7 @@ def counts(row: Row) -> bool:
 
 def is_call(row: Row) -> bool:
     """True for a row that enters the figures of edges: a finished one, or a message that another tracer told of."""
-    return counts(row) or (is_foreign(row) and row.kind in {"producer", "consumer"})
+    return counts(row) or is_message(row)
 
 
 def is_entry(row: Row) -> bool:
@@ -56,9 +57,19 @@ def told_edges(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pai
     known = list(rows)
     for row in known:
         edge = edge_of(row)
-        if edge is not None and is_call(row):
+        if edge is not None and counts(row) and not is_message(row):
             yield Pair(row, *edge, row.caller_zone)
+    yield from messages(known, meeting)
     yield from pairs(known, meeting)
+
+
+def told_ends(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pair]:
+    """Every row of a call, finished or not, with the ends that are known of it; empty for one that is not."""
+    known = list(rows)
+    paired = {id(pair.row): pair for pair in sides(known, meeting)}
+    for row in known:
+        if row.kind != "local":
+            yield paired.get(id(row)) or Pair(row, caller_node(row), callee_node(row))
 
 
 def caller_node(row: Row) -> str:

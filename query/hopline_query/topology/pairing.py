@@ -47,7 +47,8 @@ class _Call:
     shared_callees: list[str] = field(default_factory=list)
     below: list[str] = field(default_factory=list)
     """Services of clients that name the call as their parent."""
-    counted: list[tuple[Row, bool]] = field(default_factory=list)
+    told: list[tuple[Row, bool]] = field(default_factory=list)
+    """Rows that tell of the call in their own bucket, and whether they were called."""
 
 
 def is_foreign(row: Row) -> bool:
@@ -84,6 +85,11 @@ def by_minute(row: Row) -> Iterable[Place]:
 
 def pairs(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pair]:
     """Counted sides of calls whose both ends are known; unfinished rows and guests only lend their names."""
+    return (pair for pair in sides(rows, meeting) if pair.row.duration_us is not None and pair.caller and pair.callee)
+
+
+def sides(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pair]:
+    """Every side of such a call, finished or not; an end that nobody tells is empty."""
     calls: dict[tuple[int, str, str], _Call] = {}
     for row in rows:
         sides = list(_sides(row))
@@ -94,13 +100,11 @@ def pairs(rows: Iterable[Row], meeting: Meeting = anywhere) -> Iterator[Pair]:
             for key, callee in sides:
                 call = calls.setdefault((bucket, row.trace_id, key), _Call())
                 _name(call, row, callee=callee)
-                if own and row.duration_us is not None and (callee or row.kind == "client"):
-                    call.counted.append((row, callee))
+                if own and (callee or row.kind == "client"):
+                    call.told.append((row, callee))
     for call in calls.values():
-        for row, callee in call.counted:
-            pair = _pair(call, row, callee=callee)
-            if pair.caller and pair.callee:
-                yield pair
+        for row, callee in call.told:
+            yield _pair(call, row, callee=callee)
 
 
 def _sides(row: Row) -> Iterator[tuple[str, bool]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hopline.model import Row
 from hopline_query.search.matching import Found, meets
-from hopline_query.store.judging import row_matches
+from hopline_query.store.judging import called_in, row_matches
 from hopline_query.store.port import SearchQuery
 from hopline_query.topology.aggregate import is_entry
 from hopline_query.tree.node import Node, Tree
@@ -53,10 +53,11 @@ def entries_of(trees: Iterable[Tree], query: SearchQuery, found: Found) -> list[
     return [
         Entry(tree, node, row)
         for tree in trees
+        for called in (called_in((row for node in tree.nodes for row in node.rows), query),)
         for node in tree.nodes
         for row in node.rows
         if is_entry(row)
         and scope.from_us <= row.start_us < scope.to_us
-        and row_matches(row, query)
+        and row_matches(row, query, called)
         and meets((row,), query.expression, found)
     ]
