@@ -70,6 +70,7 @@ def header(trace: Answer, width: int) -> list[str]:
         duration(trace["duration_us"]) + (f", +{duration(after)} after the answer" if after > 0 else ""),
         f"{trace['spans']} spans, {trace['received']} of {trace['expected']} calls",
         trace["state"],
+        *([f"{trace['errors']} failed"] if trace["errors"] else []),
         clock(trace["start_us"]),
     ]
     return [trace["trace_id"], *_filled(parts, width)]

@@ -36,6 +36,7 @@ TRACE = {
     "extent_us": 100_000,
     "spans": 6,
     "rows": 6,
+    "errors": 1,
     "expected": 4,
     "received": 3,
     "state": "incomplete",
@@ -63,7 +64,7 @@ def test_waterfall_shows_ids_bars_and_what_is_missing() -> None:
     text = shown(terminal.waterfall(TRACE, 120))
     lines = text.splitlines()
     assert lines[0] == TRACE["trace_id"]
-    assert "6 spans, 3 of 4 calls  incomplete" in lines[1]
+    assert "6 spans, 3 of 4 calls  incomplete  1 failed" in lines[1]
     assert "60 ms, +40 ms after the answer" in lines[1]
     assert [line.split()[0] for line in lines if re.match(r" *0", line)] == ["0", "0.1", "0.2", "0.2.1"]
     assert "work of B  Timeout" in text
