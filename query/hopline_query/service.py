@@ -69,6 +69,7 @@ class QueryService:
         wrong_ways: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.settings = settings or QuerySettings()
+        self._release = metadata.version("hopline")
         self._reader = reader
         self.clock = clock
         self._lag_us = lag_us
@@ -84,6 +85,15 @@ class QueryService:
         """One trace as tree, flat list or timeline."""
         read = self._params(params)
         return self._with_freshness(traces.trace(self._tree(trace_id, read), read))
+
+    def trace_unless(self, known: str, trace_id: str, params: Values = NOTHING) -> tuple[Json | None, str]:
+        """The same and its entity tag; None for the answer where ``known`` (If-None-Match) names that tag."""
+        read = self._params(params)
+        tree = self._tree(trace_id, read)
+        mark = traces.mark(tree, read, self._release)
+        if mark in {part.strip() for part in known.split(",")}:
+            return None, mark
+        return self._with_freshness(traces.trace(tree, read)), mark
 
     def traces(self, ids: str, params: Values = NOTHING) -> Json:
         """Several traces by comma-separated ids, and the ids that were not found."""
@@ -262,7 +272,7 @@ class QueryService:
 
     def system(self) -> Json:
         """Accounts, processes, sizes, version."""
-        return self._with_freshness(state.system(self._reader, self.clock(), metadata.version("hopline")))
+        return self._with_freshness(state.system(self._reader, self.clock(), self._release))
 
     def freshness(self) -> Json:
         """How fresh the answers are."""

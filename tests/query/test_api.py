@@ -13,6 +13,7 @@ from hopline_query.api import create_router
 from hopline_query.errors import QueryTimeoutError, TooManyQueriesError
 from hopline_query.service import QueryService
 from hopline_query.store import asking
+from hopline_query.store.memory import MemoryReader
 from hopline_query.store.reader import ClickHouseReader
 
 NOW = 1_763_800_600_000_000
@@ -54,6 +55,22 @@ def test_trace(client, store_shared, article):
     several = client.get(f"/api/v1/traces?ids={TRACE},{'f' * 32}").json()
     assert [t["trace_id"] for t in several["traces"]] == [TRACE]
     assert several["not_found"][0]["asked"] == "f" * 32
+
+
+def test_a_trace_that_did_not_change_is_not_sent_again(article):
+    """Q1: its tag is good for the same question as long as no row comes."""
+    reader = MemoryReader(article)
+    client = Client(reader)
+    path = f"/api/v1/traces/{TRACE}"
+    first = client.get(path)
+    tag = first.headers["etag"]
+    again = client.get(path, headers={"If-None-Match": f'"other", {tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(path, headers={"If-None-Match": '"other"'}).json() == first.json()
+    assert client.get(f"{path}?shape=flat", headers={"If-None-Match": tag}).status_code == 200
+    reader.rows.append(replace(article[-1], duration_us=None, arrived=NOW))
+    late = client.get(path, headers={"If-None-Match": tag})
+    assert (late.status_code, late.headers["etag"] != tag) == (200, True)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
 from hopline.model import Row
@@ -141,6 +142,17 @@ def _build(rows: list[Row], hint: Hint, params: Params, instrumented: frozenset[
     )
     tree.closed, tree.linked_from = hint.closed, hint.linked_from
     return tree
+
+
+def mark(tree: Tree, params: Params, release: str) -> str:
+    """An entity tag of :func:`trace`: the same as long as no row came, the trace's state stays and the same is asked.
+
+    A weak one (RFC 9110, 8.8.1): ``freshness`` is not what it stands for.
+    """
+    newest = max((row.arrived for node in tree.nodes for row in node.rows), default=0)
+    asked = sorted((name, params.text(name)) for name in params.names())
+    facts = (release, tree.trace_id, tree.state, tree.total_rows, newest, tree.closed, tree.linked_from, asked)
+    return f'W/"{blake2b(repr(facts).encode("utf-8", "replace"), digest_size=12).hexdigest()}"'
 
 
 def read(reader: SpanReader, text: str, params: Params) -> list[Row]:

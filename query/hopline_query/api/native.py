@@ -71,8 +71,10 @@ def _add_traces(router: APIRouter, service: QueryService) -> None:
         return FastJSON(service.compare(a, b))
 
     @router.get("/traces/{trace_id}", **described.TRACE)
-    def trace(trace_id: TraceId, values: Values) -> Any:
-        return FastJSON(service.trace(trace_id, values))
+    def trace(request: Request, trace_id: TraceId, values: Values) -> Any:
+        answer, mark = service.trace_unless(request.headers.get("if-none-match", ""), trace_id, values)
+        headers = {"ETag": mark, "Cache-Control": "private, no-cache"}
+        return Response(status_code=304, headers=headers) if answer is None else FastJSON(answer, headers=headers)
 
     @router.get("/users/timeline", **described.USER_BY_PARAMETER)
     def user_by_parameter(values: Values) -> Any:
