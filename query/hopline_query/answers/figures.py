@@ -191,6 +191,7 @@ def heatmap(reader: SpanReader, params: Params) -> dict[str, Any]:
         "cells": [[column, row - low, *counts] for (column, row), counts in sorted(cells.items())],
         "max": max((counts[0] for counts in cells.values()), default=0),
         "link": _cells_link(query) if query.view == "entry" else None,
+        "truncated": False,
         "unserved": unserved(query.scope, query.scope.kept.rows_us),
         "from_us": query.scope.from_us,
         "to_us": query.scope.to_us,

@@ -8,38 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-Us = Annotated[int, Meta(description="microseconds")]
-
-
-class Losing(msgspec.Struct, forbid_unknown_fields=True):
-    """A process whose newest report counts losses."""
-
-    service: str
-    instance: str
-    dropped: Annotated[int, Meta(description="rows lost, for whatever reason")]
-    reasons: dict[str, int]
-    at_us: Us
-
-
-class Freshness(msgspec.Struct, forbid_unknown_fields=True):
-    """How fresh an answer is."""
-
-    state: Annotated[str, Meta(description="ok, behind, quiet or empty")]
-    now_us: Us
-    complete_to_us: Annotated[int | None, Meta(description="everything up to here was handed over")]
-    behind_s: Annotated[float | None, Meta(description="how far the hand-over is behind")]
-    newest_us: Annotated[int | None, Meta(description="when the newest block came")]
-    dropping: list[Losing]
-
-
-class Answered(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What every answer over a range holds."""
-
-    freshness: Freshness
-    took_ms: Annotated[int, Meta(description="time in the query service")]
-    from_us: Us
-    to_us: Us
-    truncated: Annotated[bool, Meta(description="there is more than was answered")]
+from hopline_query.api.bodies_common import Answered, Failure, Freshness, Us
+from hopline_query.api.bodies_figures import Errors, Heatmap, Instances, Series, Stats
+from hopline_query.api.bodies_map import Dependencies
+from hopline_query.api.bodies_trace import FlatTrace, TimelineTrace, TreeTrace
+from hopline_query.api.bodies_why import Causes, CriticalPath, Differs, Query, Shapes, Worse
 
 
 class ServiceSpans(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,16 +21,6 @@ class ServiceSpans(msgspec.Struct, forbid_unknown_fields=True):
     service: str
     spans: int
     errors: int
-
-
-class Failure(msgspec.Struct, forbid_unknown_fields=True):
-    """The deepest failing call of a trace, of those the earliest."""
-
-    service: str
-    name: str
-    error_type: str
-    error_text: str
-    key: Annotated[str, Meta(description="key of its node")]
 
 
 class TraceLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -271,12 +234,25 @@ class Extent(msgspec.Struct, forbid_unknown_fields=True):
 
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {
+    "/traces/{trace_id}": TreeTrace,
     "/traces": Search,
     "/traces/points": Points,
     "/users/{uid}/timeline": Timeline,
+    "/stats": Stats,
+    "/series": Series,
+    "/errors": Errors,
+    "/heatmap": Heatmap,
+    "/dependencies": Dependencies,
+    "/causes": Causes,
+    "/differs": Differs,
+    "/critical-path": CriticalPath,
+    "/worse": Worse,
+    "/shapes": Shapes,
+    "/query": Query,
     "/services": Services,
     "/operations": Operations,
     "/peers": Peers,
+    "/instances": Instances,
     "/tags": TagKeys,
     "/tags/{key}/values": TagValues,
     "/envs": Envs,
@@ -286,11 +262,17 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
 }
 """Path below ``/api/v1`` -> the shape of its answer."""
 
+OTHERS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "/traces": (ByIds,),
+    "/traces/{trace_id}": (FlatTrace, TimelineTrace),
+}
+"""Further shapes of the same paths, by parameters ``ids`` and ``shape``."""
+
 
 def described(path: str) -> dict[str, Any]:
     """The JSON schema of what a path answers."""
-    told = schema(ANSWERS[path])
-    return {"anyOf": [told, schema(ByIds)]} if ANSWERS[path] is Search else told
+    told, *others = map(schema, (ANSWERS[path], *OTHERS.get(path, ())))
+    return {"anyOf": [told, *others]} if others else told
 
 
 def schema(shape: type[msgspec.Struct]) -> dict[str, Any]:

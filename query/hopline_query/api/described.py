@@ -134,7 +134,7 @@ def _described(
 
 SEARCH = _described("Search traces", f"{SEARCHED} tags cause traces having structure", path="/traces")
 POINTS = _described("The same search for a scatter", SEARCHED, path="/traces/points")
-TRACE = _described("One trace", "shape adjust root offset limit focus", missing=True)
+TRACE = _described("One trace", "shape adjust root offset limit focus", path="/traces/{trace_id}", missing=True)
 NODE = _described("One node of a trace", "adjust", missing=True)
 STATISTICS = _described("Nodes of a trace, grouped", "by", missing=True)
 USUAL = _described("Calls of a trace that take longer than usual", missing=True)
@@ -149,29 +149,37 @@ USER_BY_PARAMETER = _described(
 STATS = _described(
     "Rates, errors and latency over a range",
     f"service operation kind view group compare spark histogram apdex_t order_by limit {RANGE_PARAMETERS}",
+    path="/stats",
     orders=STATS_ORDERS,
 )
 SERIES = _described(
-    "Rates, errors and latency by slot", f"service operation kind view group step limit {RANGE_PARAMETERS}"
+    "Rates, errors and latency by slot",
+    f"service operation kind view group step limit {RANGE_PARAMETERS}",
+    path="/series",
 )
-ERRORS = _described("Error groups", f"service operation limit {RANGE_PARAMETERS}")
-HEATMAP = _described("Latency by time", f"service operation view columns {RANGE_PARAMETERS}")
+ERRORS = _described("Error groups", f"service operation limit {RANGE_PARAMETERS}", path="/errors")
+HEATMAP = _described("Latency by time", f"service operation view columns {RANGE_PARAMETERS}", path="/heatmap")
 DEPENDENCIES = _described(
     "The dependency map",
     f"focus depth_in depth_out min_calls hide self_calls trace_id uid filter {RANGE_PARAMETERS}",
+    path="/dependencies",
     missing=True,
 )
-CAUSES = _described("What began the failures", f"traces {SEARCHED.replace(' order_by', '').replace(' cursor', '')}")
+CAUSES = _described(
+    "What began the failures", f"traces {SEARCHED.replace(' order_by', '').replace(' cursor', '')}", path="/causes"
+)
 ENTRIES = SEARCHED.replace(" entry order_by limit cursor", "")
-CRITICAL_PATH = _described("What decides how long entry calls take", f"what_if {ENTRIES}")
-DIFFERS = _described("What sets selected entry calls apart", f"base_from base_to base_filter base_version {ENTRIES}")
-WORSE = _described("What got worse, adding up", f"base_from base_to base_filter base_version {ENTRIES}")
-SHAPES = _described("Shapes of traces", f"base_from base_to base_filter base_version {ENTRIES} limit")
-QUERY = _described("A table of calls by structure", f"q {ENTRIES} limit")
+CRITICAL_PATH = _described("What decides how long entry calls take", f"what_if {ENTRIES}", path="/critical-path")
+DIFFERS = _described(
+    "What sets selected entry calls apart", f"base_from base_to base_filter base_version {ENTRIES}", path="/differs"
+)
+WORSE = _described("What got worse, adding up", f"base_from base_to base_filter base_version {ENTRIES}", path="/worse")
+SHAPES = _described("Shapes of traces", f"base_from base_to base_filter base_version {ENTRIES} limit", path="/shapes")
+QUERY = _described("A table of calls by structure", f"q {ENTRIES} limit", path="/query")
 SERVICES = _described("Services", f"q limit {RANGE_PARAMETERS}", path="/services")
 OPERATIONS = _described("Operations", f"service q limit {RANGE_PARAMETERS}", path="/operations")
 PEERS = _described("What a service calls", f"service q limit {RANGE_PARAMETERS}", path="/peers")
-INSTANCES = _described("Processes", f"service {RANGE_PARAMETERS}")
+INSTANCES = _described("Processes", f"service {RANGE_PARAMETERS}", path="/instances")
 TAGS = _described("Tag keys", "q limit from to", path="/tags")
 TAG_VALUES = _described("Values of a tag", "q limit from to", path="/tags/{key}/values")
 ENVS = _described("Environments", "from to", path="/envs")

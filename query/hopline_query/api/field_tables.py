@@ -27,7 +27,7 @@ def _rows(part: dict[str, Any], before: str) -> list[tuple[str, str, str]]:
     found = []
     for name, value in part.get("properties", {}).items():
         known = next((one for one in value.get("anyOf", ()) if one.get("type") != "null"), value)
-        inner = known.get("items", known)
+        inner = known.get("items") or known
         many = "[]" if known.get("type") == "array" else ""
         text = value.get("description", "") if "properties" not in inner else ""
         found.append((before + name, _kind(value), text))
@@ -38,8 +38,10 @@ def _rows(part: dict[str, Any], before: str) -> list[tuple[str, str, str]]:
 def _kind(value: dict[str, Any]) -> str:
     if "anyOf" in value:
         return " or ".join(_kind(one) for one in value["anyOf"])
+    if "prefixItems" in value:
+        return f"[{', '.join(map(_kind, value['prefixItems']))}]"
     if value.get("type") == "array":
-        return f"list of {_kind(value['items'])}"
+        return f"list of {_kind(value['items'])}" if "items" in value else "list"
     return str(value.get("type", "any"))
 
 
