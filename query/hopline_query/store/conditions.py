@@ -117,9 +117,9 @@ class Conditions:
         if callee:
             server.append(f"service = {callee}")
             names = query.told_callees()
-            named = f"has({self.bind(list(names), 'Array(String)')}, {{}})"
-            paired = self._paired("id", 0, [named.format("callee")], names)
-            client.append(f"if({PAIRED_CALLER}, {paired}, {named.format(CALLEE)})")
+            bound = self.bind(list(names), "Array(String)")
+            paired = self._paired("id", 0, [f"has({bound}, callee)"], names)
+            client.append(f"if({PAIRED_CALLER}, {paired}, has({bound}, {CALLEE}))")
         return [f"({' AND '.join(server)} OR {' AND '.join(client)})"]
 
     def _paired(self, call: str, role: int, ends: Sequence[str], names: Sequence[str]) -> str:
