@@ -107,32 +107,34 @@ class Conditions:
         """Rows of a call between two nodes of the map, from whichever side told of it."""
         if not query.caller and not query.callee:
             return []
-        server, client = ["kind IN ('server', 'consumer')"], ["kind IN ('client', 'producer')"]
-        caller = self.bind(query.caller) if query.caller else ""
-        callee = self.bind(query.callee) if query.callee else ""
-        if caller:
-            client.append(f"service = {caller}")
-            paired = self._paired(CALL_OF_CALLEE, 1, [f"caller = {caller}"], (query.caller,))
-            server.append(f"if({PAIRED_CALLEE}, {paired}, {CALLER} = {caller})")
-        if callee:
-            server.append(f"service = {callee}")
-            names = query.told_callees()
-            bound = self.bind(list(names), "Array(String)")
-            paired = self._paired("id", 0, [f"has({bound}, callee)"], names)
-            client.append(f"if({PAIRED_CALLER}, {paired}, has({bound}, {CALLEE}))")
-        return [f"({' AND '.join(server)} OR {' AND '.join(client)})"]
+        names = query.told_callees()
+        known = self.bind(list(names if query.callee else ()), "Array(String)")
+        caller, callee = self.bind(query.caller), self.bind(query.callee)
+        of_caller = f"service = {caller}" if query.caller else "1"
+        of_callee = f"service = {callee}" if query.callee else "1"
+        by_callee = f"{CALLER} = {caller}" if query.caller else "1"
+        by_caller = f"has({known}, {CALLEE})" if query.callee else "1"
+        found = [f"({RECEIVED} AND {of_callee} OR {SENT} AND {of_caller})"]
+        # Of each kind of side: its rows that need the other one, and what is asked of the pair.
+        sides = []
+        if query.caller:
+            sides.append((PAIRED_CALLEE, f"(role = 1 AND caller = {caller} AND {of_callee})"))
+        if query.callee:
+            sides.append((PAIRED_CALLER, f"(role = 0 AND has({known}, callee) AND {of_caller})"))
+        paired, asked = (" OR ".join(parts) for parts in zip(*sides, strict=True))
+        pairs = self._pairs(asked, (query.caller,) if query.caller else names)
+        return [*found, f"if({paired}, {SIDE} IN ({pairs}), if({RECEIVED}, {by_callee}, {by_caller}))"]
 
-    def _paired(self, call: str, role: int, ends: Sequence[str], names: Sequence[str]) -> str:
-        """Rows that are a side of a call with these ``ends``; ``call`` is what the view calls theirs.
+    def _pairs(self, asked: str, names: Sequence[str]) -> str:
+        """Sides of calls, as :data:`SIDE` writes them. A pair is on the shard of its trace.
 
-        Only calls are paired of which some side has or tells one of the ``names``. A pair is on the shard of its trace.
+        Only calls are paired of which some side has or tells one of the ``names``.
         """
         known = self.bind(list(names), "Array(String)")
-        sides = f"SELECT bucket, trace_id, call FROM $home.call_sides WHERE {IN_BUCKETS} AND"
-        sides = f"{sides} (has({known}, toString(service)) OR has({known}, toString(told)))"
-        where = " AND ".join([IN_BUCKETS, f"role = {role}", *ends, f"(bucket, trace_id, call) IN ({sides})"])
-        pairs = f"SELECT trace_id, call, service, start_us FROM $home.paired_calls WHERE {where}"
-        return f"(trace_id, {call}, toString(service), start_us) IN ({pairs})"
+        calls = f"SELECT bucket, trace_id, call FROM $home.call_sides WHERE {IN_BUCKETS}"
+        calls = f"{calls} AND (service IN {known} OR told IN {known})"
+        where = f"{IN_BUCKETS} AND ({asked}) AND (bucket, trace_id, call) IN ({calls})"
+        return f"SELECT trace_id, role, call, service, start_us FROM $home.paired_calls WHERE {where}"
 
     def term(self, term: Term) -> str:
         """What a row must meet for one term."""
@@ -206,11 +208,16 @@ CALLEE = (
 )
 """Node keys of the map, as the views of the edges write them."""
 
+RECEIVED = "kind IN ('server', 'consumer')"
+SENT = "kind IN ('client', 'producer')"
+
 SHARED = "(\"foreign\" AND mapContains(attrs, 'zipkin.shared'))"
 PAIRED_CALLEE = f"(kind = 'server' AND ({SHARED} OR (parent_id != 0 AND (\"foreign\" OR caller_service = ''))))"
 PAIRED_CALLER = "(kind = 'client' AND if(\"foreign\", peer_kind NOT IN ('db', 'mq', 'cache'), peer_kind = ''))"
-CALL_OF_CALLEE = f"if({SHARED}, id, parent_id)"
 """Rows that tell an end of their call only together with its other side: ``call_sides_view`` takes the same."""
+
+SIDE = f"(trace_id, kind = 'server', if(kind = 'server' AND NOT {SHARED}, parent_id, id), toString(service), start_us)"
+"""What the view ``paired_calls`` calls such a row: trace, role, call, service and start."""
 
 IN_BUCKETS = (
     "bucket >= toDateTime(intDiv({from_us:UInt64}, 60000000) * 60, 'UTC')"

@@ -1,7 +1,7 @@
 -- A message that another tracer reports twice, unfinished and later finished, is one call whichever comes first. So its
 -- rows meet where sides of calls do, under their identity (`callee` = 3), and the map counts one of them; `told` is then
--- the topic, or who sent, and `crossed` says that they told of two zones. `paired_calls` has a row for every side that tells of a call, with the names of both ends:
--- a search by caller or callee reads it, and `call_pairs` counts it.
+-- the topic, or who sent, and `crossed` says that they told of two zones. `paired_calls` has a row for every side that
+-- tells of a call, with the names of both ends: a search by caller or callee reads it, and `call_pairs` counts it.
 
 ALTER TABLE ${database}.call_sides ${on_cluster} ADD COLUMN IF NOT EXISTS crossed UInt8 CODEC(ZSTD(1));
 
