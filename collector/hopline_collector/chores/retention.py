@@ -16,7 +16,8 @@ from hopline_collector.store.clickhouse import ClickHouse
 
 ROW_TABLES: Final = (
     *("spans", "spans_by_service", "traces_by_uid", "traces", "links_to", "closed_traces", "thinned", "stats_10s"),
-    *("reports", "settled", "settled_stale", "settled_calls", "span_names", "service_names", "operation_names"),
+    *("reports", "settled", "settled_stale", "settled_calls", "settled_causes"),
+    *("span_names", "service_names", "operation_names"),
 )
 """Kept as long as the rows themselves."""
 

@@ -22,7 +22,10 @@ _BY_TRACE: Final = "cityHash64(trace_id)"
 _BY_PLACE: Final = "cityHash64(source, topic, partition)"
 _SHARDED_BY: Final = {
     **dict.fromkeys(
-        ("ingest", "archive", "closed_traces", "thinned", "erasing", "settled", "settled_stale", "settled_calls"),
+        (
+            *("ingest", "archive", "closed_traces", "thinned", "erasing"),
+            *("settled", "settled_stale", "settled_calls", "settled_causes"),
+        ),
         _BY_TRACE,
     ),
     **dict.fromkeys(("ledger", "dead_letters", "replays"), _BY_PLACE),

@@ -65,7 +65,7 @@ class NarrowedReader:
 def asked(reader: SpanReader, params: Params, known: Callable[[Params], AbstractSet[str]]) -> Narrowing | None:
     """What the parameters of a search narrow it to; None where nothing of the kind is asked."""
     if cause := params.text("cause"):
-        return Narrowing(causes.calls_of(reader, cause, known(params)), {"errors": True}, most_traces(params))
+        return _caused(reader, params, cause, known(params))
     if having := params.text("having"):
         return _having(reader, params, differs.terms_having(having), known(params))
     if (shape := params.text("shape")) and shape not in VIEWS:
@@ -76,6 +76,17 @@ def asked(reader: SpanReader, params: Params, known: Callable[[Params], Abstract
         changes = {"scope": chosen.scope, "expression": chosen.expression}
         return Narrowing(structure.calls_of(wanted, query.scope, reader), changes)
     return None
+
+
+def _caused(reader: SpanReader, params: Params, wanted: str, known: AbstractSet[str]) -> Narrowing:
+    """A cause; where causes were written, only traces that hold it are looked at."""
+    changes: dict[str, Any] = {"errors": True}
+    query = replace(params.search(), errors=True)
+    among = causes.among(reader, query, wanted, known, MOST_TRACES + 1) if not params.text("traces") else None
+    if among is not None:
+        changes["settled_among"] = among.traces
+        known = known | among.services
+    return Narrowing(causes.calls_of(reader, wanted, known), changes, most_traces(params))
 
 
 def _having(reader: SpanReader, params: Params, terms: Sequence[Term], known: AbstractSet[str]) -> Narrowing:

@@ -122,6 +122,9 @@ class MemoryReader:
     def counted(self, selected: SearchQuery, base: SearchQuery) -> None:
         """Nothing is counted beforehand."""
 
+    def caused(self, query: SearchQuery) -> None:
+        """Nothing is settled here."""
+
     def settled_having(self, query: SearchQuery, terms: "Sequence[Mark]", most: int) -> None:
         """Nothing is counted beforehand."""
 

@@ -10,6 +10,7 @@ from hopline_query.search.filter import Expression, Term
 from hopline_query.tree.summary import TraceSummary
 
 if TYPE_CHECKING:
+    from hopline_query.why.causes import Cause, Trouble
     from hopline_query.why.marks import Term as Mark
     from hopline_query.why.tallies import Counts
 
@@ -248,6 +249,55 @@ class Counted:
     """True where some traces are neither counted nor held."""
 
 
+Naming = Callable[[str, str], str]
+"""The name of a far end that told nothing of a call, by its node key and, where it never named itself, its address."""
+
+
+class Slots(NamedTuple):
+    """Equal slots of a range; what lies before or after it belongs to the slot at that end. Microseconds."""
+
+    from_us: int
+    width_us: int
+    """Of all of them."""
+    number: int
+
+    def of(self, at_us: int) -> int:
+        """The slot that a time lies in."""
+        return min(self.number - 1, max(0, (at_us - self.from_us) * self.number // self.width_us))
+
+
+class SettledCauses(Protocol):
+    """What began the failures of the settled traces that a search finds."""
+
+    traces: int
+    """Failing traces."""
+    services: frozenset[str]
+    """Services with a row in one of them."""
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Far ends that never named themselves."""
+
+    def groups(self, name: Naming, slots: Slots) -> "dict[Trouble, Cause]":
+        """The causes by what they have in common."""
+
+    def holding(self, wanted: str, name: Naming, most: int) -> list[str]:
+        """The newest ``most`` traces with a cause of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """Causes that were written as traces settled, and what they leave to rows."""
+
+    settled: SettledCauses
+    rest: "SpanReader"
+    """Holds the traces whose causes are not written."""
+    left: tuple[str, ...]
+    """Those of them that are settled or about to be."""
+    truncated: bool
+    """True where some causes are neither written nor in these traces."""
+
+
 class UserDay(NamedTuple):
     """A user's traces of one day, in UTC: how many began, how many failed, when the first and the last began."""
 
@@ -310,6 +360,12 @@ class SpanReader(Protocol):
         """The newest ``most`` settled traces with an entry call that meets a query and these terms of a finding.
 
         Others may be among them; ``query`` names a service. None where calls are not counted beforehand.
+        """
+
+    def caused(self, query: SearchQuery) -> Caused | None:
+        """What began the failures in the traces that a search for failing ones finds.
+
+        None where causes are not written beforehand, or rows are to be asked which traces are meant.
         """
 
     def user_page(self, query: SearchQuery) -> tuple[tuple[list[TraceSummary], int], list[UserDay]]:

@@ -8,7 +8,17 @@ from typing import Any
 from hopline.model import Row
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.latency.figures import Figures
-from hopline_query.store import archived, figures, members, moving, one_trace, settled_counts, trace_search, users
+from hopline_query.store import (
+    archived,
+    caused,
+    figures,
+    members,
+    moving,
+    one_trace,
+    settled_counts,
+    trace_search,
+    users,
+)
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
 from hopline_query.store.extent import extent
@@ -16,6 +26,7 @@ from hopline_query.store.memory import MemoryReader
 from hopline_query.store.moving import Moving
 from hopline_query.store.paging import unite
 from hopline_query.store.port import (
+    Caused,
     Cell,
     Counted,
     Edge,
@@ -133,6 +144,27 @@ class ClickHouseReader:
         found = settled_counts.SettledCounts(self._ask, (query, query), stamps).traces(terms, most)
         # What moved a moment ago may be settled when the list is used.
         return [*found, *stamps]
+
+    def caused(self, query: SearchQuery) -> Caused | None:
+        """By the causes that were written as their traces settled."""
+        self._ask.check_patterns(query.expression)
+        stamps = self._moving.traces()
+        found = caused.written(self._ask, query, stamps)
+        if found is None:
+            return None
+        moving_traces, total = list(stamps or {}), 0
+        if stamps is None:
+            newest = replace(query, order_by="newest", after=None, as_of_us=0, limit=caused.MOVING)
+            conditions = Conditions(trace_search.indexed_keys(self._ask, query))
+            moving_traces, total = trace_search.moving_found(self._ask, newest, conditions)
+            rows = list(moving.rows_of(self._ask, moving_traces, LIMIT))
+        else:
+            rows = self._moving.rows(stamps, LIMIT)
+        rows += moving.rows_of(self._ask, found.left, LIMIT)
+        pinned = self._pinned.within(query)
+        rows += pinned.rows if pinned else ()
+        left = (*found.left, *moving_traces)
+        return Caused(found, MemoryReader(rows, judge=self._ask.judge), left, total > caused.MOVING)
 
     def _covered(self, queries: tuple[SearchQuery, SearchQuery]) -> bool:
         self._first_call = self._first_call or int(self._ask.file("first_settled_call")[0][0])

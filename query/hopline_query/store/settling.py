@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from hopline.model import Row
 from hopline_collector.store.clickhouse import ClickHouse
-from hopline_query.store import settled_calls
+from hopline_query.store import settled_calls, settled_causes
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.settled_rows import WRITTEN, stored, tags_of
 from hopline_query.tree.build import LIMIT, build_tree
@@ -47,6 +47,9 @@ HOUR_US: Final = 3_600_000_000
 
 Bounds = tuple[str, int, int, int]
 """Trace id, first start, last end, rows."""
+
+Live = tuple[str, int, int, bool]
+"""Trace id, version and start of a settled row, and whether anything in it failed."""
 
 
 def settle(store: ClickHouse, now_us: int, *, most: int = 60) -> int:
@@ -91,18 +94,22 @@ def _hours(bounds: Bounds) -> tuple[int, int]:
 def _settle(store: ClickHouse, asker: Asker, chunk: list[Bounds], version: int) -> None:
     where = _where(chunk)
     before = _live(asker, where)
-    version = max([version, *(known + 1 for _, known, _ in before)])
+    version = max([version, *(one[1] + 1 for one in before)])
     plain = Template(statement("settle_plain")).substitute(database=store.database)
     store.change(plain, where | {"version": version})
-    done = {trace_id for trace_id, known, _ in _live(asker, where) if known == version}
+    live = _live(asker, where)
+    done = {one[0] for one in live if one[1] == version}
+    failing = {one[0] for one in live if one[1] == version and one[3]}
     for part in _chunks((one for one in chunk if one[0] not in done), ROWS):
         _settle_trees(store, asker, part, version)
     if done:
         _settle_calls(store, asker, [one for one in chunk if one[0] in done], version)
+    for part in _chunks((one for one in chunk if one[0] in failing), ROWS):
+        _settle_causes(store, asker, part, version)
     _replace(store, before)
     # Where another process settled the same traces meanwhile, the higher version stays.
     twice = _live(asker, where) if before or not store.settings.path else []
-    newest = dict(sorted((trace_id, known) for trace_id, known, _ in twice))
+    newest = dict(sorted(one[:2] for one in twice))
     _replace(store, [one for one in twice if one[1] < newest[one[0]]])
 
 
@@ -116,13 +123,16 @@ def _where(chunk: list[Bounds]) -> dict[str, Any]:
 
 def _settle_trees(store: ClickHouse, asker: Asker, chunk: list[Bounds], version: int) -> None:
     """Write the figures of any traces, from their trees."""
-    made, calls = [], []
+    made, calls, causes = [], [], []
     for rows in _traces(asker, chunk):
         tree = build_tree(rows, now_us=version)
-        made.append((*stored(summarize(tree), version, max(row.start_us for row in rows)), *tags_of(rows)))
+        summary = summarize(tree)
+        made.append((*stored(summary, version, max(row.start_us for row in rows)), *tags_of(rows)))
         calls += settled_calls.of_tree(tree, version)
+        causes += settled_causes.of_tree(tree, summary, version)
     _insert(store, "settled", WRITTEN, made)
     _insert(store, "settled_calls", settled_calls.COLUMNS, calls)
+    _insert(store, "settled_causes", settled_causes.COLUMNS, causes)
 
 
 def _settle_calls(store: ClickHouse, asker: Asker, chunk: list[Bounds], version: int) -> None:
@@ -137,6 +147,15 @@ def _settle_calls(store: ClickHouse, asker: Asker, chunk: list[Bounds], version:
         )
 
 
+def _settle_causes(store: ClickHouse, asker: Asker, chunk: list[Bounds], version: int) -> None:
+    """Write the causes of failing traces that the store settled: few, and their texts are compared by Python alone."""
+    causes = []
+    for rows in _traces(asker, chunk):
+        tree = build_tree(rows, now_us=version)
+        causes += settled_causes.of_tree(tree, summarize(tree), version)
+    _insert(store, "settled_causes", settled_causes.COLUMNS, causes)
+
+
 def _traces(asker: Asker, chunk: list[Bounds]) -> Iterable[list[Row]]:
     """The rows of each of these traces."""
     rows = [Row(*values) for values in asker.file("trace_rows", _where(chunk) | {"limit": LIMIT + 1})]
@@ -144,13 +163,13 @@ def _traces(asker: Asker, chunk: list[Bounds]) -> Iterable[list[Row]]:
     return (list(of_trace) for _, of_trace in groupby(rows, key=attrgetter("trace_id")))
 
 
-def _live(asker: Asker, where: dict[str, Any]) -> list[tuple[str, int, int]]:
-    """``(trace_id, version, start_us)`` of the rows that count for these traces."""
-    return [(row[0], row[1], row[2]) for row in asker.file("settling_live", where)]
+def _live(asker: Asker, where: dict[str, Any]) -> list[Live]:
+    """The rows that count for these traces."""
+    return [(row[0], row[1], row[2], bool(row[3])) for row in asker.file("settling_live", where)]
 
 
-def _replace(store: ClickHouse, old: Iterable[tuple[str, int, int]]) -> None:
-    rows = [(bytes.fromhex(trace_id), version, start) for trace_id, version, start in old]
+def _replace(store: ClickHouse, old: Iterable[Live]) -> None:
+    rows = [(bytes.fromhex(trace_id), version, start) for trace_id, version, start, _ in old]
     _insert(store, "settled_stale", ("trace_id", "version", "start_us"), rows)
 
 

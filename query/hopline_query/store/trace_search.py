@@ -219,6 +219,12 @@ def summaries(asker: Asker, keys: Sequence[Key]) -> list[TraceSummary]:
 
 def _moving_sums(asker: Asker, query: SearchQuery, conditions: Conditions) -> Found:
     """Moving traces by the sums of their rows as they came; what a page shows of them is read from their rows."""
+    ids, total = moving_found(asker, query, conditions)
+    return MemoryReader(rows_of(asker, ids, LIMIT)).summaries(), total
+
+
+def moving_found(asker: Asker, query: SearchQuery, conditions: Conditions) -> tuple[list[str], int]:
+    """Ids of a page of the moving traces that match, and how many do."""
     wanted = "".join(f" AND {part}" for part in members(query, conditions) or [any_row()])
     whole = "".join(f" AND {part}" for part in conditions.whole(query))
     after = ""
@@ -235,8 +241,7 @@ def _moving_sums(asker: Asker, query: SearchQuery, conditions: Conditions) -> Fo
         order=_order(query, "id", "value"),
     )
     found = asker.rows(text, conditions.parameters | _bounds(query) | {"limit": query.limit})
-    rows = rows_of(asker, [row[0] for row in found], LIMIT)
-    return MemoryReader(rows).summaries(), int(found[0][2]) if found else 0
+    return [row[0] for row in found], int(found[0][2]) if found else 0
 
 
 def indexed_keys(asker: Asker, query: SearchQuery) -> frozenset[str]:

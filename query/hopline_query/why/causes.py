@@ -57,12 +57,41 @@ class Cause:
     users: set[str] = field(default_factory=set)
     entries: Counter[tuple[str, str]] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
-    starts: list[int] = field(default_factory=list)
+    first_us: int = 0
+    trend: Counter[int] = field(default_factory=Counter)
+    """Calls by slot of the range."""
     newest: tuple[int, str] = (0, "")
+    """Start of the last call, and its trace."""
+
+    def add(self, other: "Cause") -> None:
+        """Count the same trouble in other traces too."""
+        self.first_us = min(self.first_us, other.first_us) if self.count else other.first_us
+        for name in ("count", "echoes", "traces", "hurt", "recovered"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.users |= other.users
+        self.entries += other.entries
+        self.versions += other.versions
+        self.trend += other.trend
+        self.newest = max(self.newest, other.newest)
 
 
 FarEnd = Callable[[Row], str]
 """The node key of who was called, from the caller's row."""
+
+Slot = Callable[[int], int]
+"""The slot of a range that a time in microseconds lies in."""
+
+
+@dataclass(slots=True)
+class Began:
+    """A cause within its trace."""
+
+    node: Node
+    echoes: int = 0
+    hurt: bool = False
+    """The root failed through it."""
+    recovered: bool = False
+    """The root did not fail."""
 
 
 def explained(tree: Tree) -> dict[int, Node]:
@@ -90,48 +119,57 @@ def trouble_of(node: Node, far_end: FarEnd = callee_node) -> Trouble:
     return Trouble(inner.service, inner.name, row.error_type, text)
 
 
-def causes(trees: Iterable[Tree], far_end: FarEnd = callee_node) -> tuple[list[Cause], int]:
-    """The groups, most hurt traces first, then most failures; and the number of failing calls."""
+def began(tree: Tree) -> list[Began]:
+    """The causes of one trace, each with the failing calls that it explains."""
+    told = explained(tree)
+    found = {cause.index: Began(cause) for cause in told.values()}
+    for index, cause in told.items():
+        found[cause.index].echoes += index != cause.index
+    root = tree.main
+    if root is not None and root.error:
+        found[told[root.index].index].hurt = True
+    elif root is not None and not root.placeholder:
+        for one in found.values():
+            one.recovered = True
+    return list(found.values())
+
+
+def causes(trees: Iterable[Tree], far_end: FarEnd = callee_node, slot: Slot = lambda _: 0) -> dict[Trouble, Cause]:
+    """What failing calls of these traces have in common. Sums of ``count`` and ``echoes`` are the failing calls."""
     found: dict[Trouble, Cause] = {}
-    failures = 0
     for tree in trees:
-        told = explained(tree)
-        failures += len(told)
-        groups: dict[int, Cause] = {}
-        for cause in {id(node): node for node in told.values()}.values():
-            trouble = trouble_of(cause, far_end)
-            groups[cause.index] = group = found.setdefault(trouble, Cause(trouble))
-            _count(group, cause, tree)
-        for index, cause in told.items():
-            groups[cause.index].echoes += index != cause.index
-        _judge(tree, told, groups)
-    ordered = sorted(found.values(), key=lambda c: (-c.hurt, -c.count, -c.echoes, c.trouble.id))
-    return ordered, failures
+        groups: dict[Trouble, list[Began]] = {}
+        for one in began(tree):
+            groups.setdefault(trouble_of(one.node, far_end), []).append(one)
+        for trouble, many in groups.items():
+            group = found.setdefault(trouble, Cause(trouble))
+            group.traces += 1
+            group.recovered += many[0].recovered
+            for one in many:
+                _count(group, one, tree, slot)
+    return found
+
+
+def ordered(found: Iterable[Cause]) -> list[Cause]:
+    """Most hurt traces first, then most failures."""
+    return sorted(found, key=lambda c: (-c.hurt, -c.count, -c.echoes, c.trouble.id))
 
 
 def _rank(node: Node) -> tuple[int, int, int]:
     return -node.depth, node.start, node.index
 
 
-def _count(group: Cause, node: Node, tree: Tree) -> None:
+def _count(group: Cause, one: Began, tree: Tree, slot: Slot) -> None:
+    node = one.node
+    group.first_us = min(group.first_us, node.start) if group.count else node.start
     group.count += 1
-    group.starts.append(node.start)
+    group.echoes += one.echoes
+    group.trend[slot(node.start)] += 1
     group.newest = max(group.newest, (node.start, tree.trace_id))
     if node.inner is not None and node.inner.version:
         group.versions[node.inner.version] += 1
-
-
-def _judge(tree: Tree, told: dict[int, Node], groups: dict[int, Cause]) -> None:
-    """Whom the causes of a trace hurt: the trace itself, its user, its entry operation."""
-    root = tree.main
-    if not told:
-        return
-    for group in {id(group): group for group in groups.values()}.values():
-        group.traces += 1
-        group.recovered += root is not None and not root.placeholder and not root.error
-    if root is not None and root.error:
+    if one.hurt:
         whole = summarize(tree)
-        group = groups[told[root.index].index]
         group.hurt += 1
         group.users.update(whole.uids)
         group.entries[whole.service, whole.name] += 1

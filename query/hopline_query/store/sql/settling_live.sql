@@ -1,4 +1,4 @@
-SELECT lower(hex(trace_id)), version, start_us
+SELECT lower(hex(trace_id)), version, start_us, errors > 0
 FROM $database.settled
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))
   AND start_us BETWEEN {low:UInt64} AND {high:UInt64}
