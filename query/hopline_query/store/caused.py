@@ -71,8 +71,13 @@ class WrittenCauses:
         if not self.traces:
             return {}
         places = {place: name(*place.split(SEPARATOR, 1)) for place in self._places}
-        words = {"places": self._texts(places.keys()), "names": self._texts(places.values())} if places else _NO_PLACES
-        times = {"began": self._began, "slots_from": slots.from_us, "slots_width": slots.width_us, "slots": slots.number}
+        words = {"places": self._texts(places), "names": self._texts(places.values())} if places else _NO_PLACES
+        times = {
+            "began": self._began,
+            "slots_from": slots.from_us,
+            "slots_width": slots.width_us,
+            "slots": slots.number,
+        }
         found = {}
         for row in self._ask("caused_groups", times, **words):
             cause = _cause(row)
