@@ -15,12 +15,14 @@ from hopline_collector.erasure.needle import Needle
 from hopline_collector.erasure.sweep import Sweep
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.migrate import migrate
+from hopline_query.store.settling import settle
 from support import Children, wait_until
 from support.hopline_process import Server
 
 UID = "u-4711'x"
 WORD = "4711'x"
 NEIGHBOUR = "u-4711'xy"
+OF_A_TRACE = ("spans", "settled", "settled_calls", "settled_causes")
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
@@ -80,8 +82,8 @@ def test_a_user_is_gone_from_every_place(children: Children, hopline_up: Callabl
     assert (counted["traces"], counted["done"]) == (10_000, True)
     assert server.get("traces", uid=UID)["count"] > 0
     gone = erase(children, server, "--uid", UID)
-    # Traces settle meanwhile: a row of their own and one for each entry call.
-    settling = {"settled": 0, "settled_calls": 0}
+    # Traces settle meanwhile: a row of their own, one for each entry call and one for what began a failure.
+    settling = {"settled": 0, "settled_calls": 0, "settled_causes": 0}
     assert gone["places"] | settling == counted["places"] | settling
     assert gone["places"]["spans"] == 10_001
     assert {"traces_by_uid", "tag_values", "error_groups", "traces"} <= set(gone["places"])
@@ -149,11 +151,14 @@ def test_any_store(any_store: ClickHouse) -> None:
         "service": ["shop"] * count,
         "start_us": [now] * count,
         "uid": [UID if n % 2 else "other" for n in range(count)],
+        "error": [1] * count,
+        "error_text": [f"no {UID}" if n % 2 else "no" for n in range(count)],
         "weight": [1_000] * count,
         "keep": [1] * count,
         "arrived": [now] * count,
     }
     any_store.insert("ingest", block, "erase-any")
+    settle(any_store, now + 60_000_000)
     letters = {"arrived": [now, now + 1], "source": ["s", "s"], "raw": [f"of {UID}", f"of {NEIGHBOUR}"]}
     any_store.insert("dead_letters", letters, "erase-any-dead")
     any_store.ask(f"SELECT count() FROM {any_store.database}.spans WHERE uid = {{uid:String}}", {"uid": UID})
@@ -161,11 +166,15 @@ def test_any_store(any_store: ClickHouse) -> None:
         any_store.define("SYSTEM FLUSH LOGS")
     sweep = Sweep(any_store, Needle(UID), now, time.sleep)
     traces, places = sweep.count()
-    assert (traces, places["dead_letters"], places["spans"]) == (count // 2, 1, count // 2)
+    assert (traces, places["dead_letters"]) == (count // 2, 1)
+    # Of each trace its row, and what was written as it settled: the id is among the users whom its cause hurt.
+    assert {name: places[name] for name in OF_A_TRACE} == dict.fromkeys(OF_A_TRACE, count // 2)
     sweep.erase()
     sweep.forget()
     assert sweep.count() == (0, {})
     left = any_store.ask(f"SELECT uid, count() FROM {any_store.database}.spans GROUP BY uid")
     assert [tuple(one) for one in left] == [("other", count // 2)]
+    hurt = any_store.ask(f"SELECT uids, count() FROM {any_store.database}.settled_causes GROUP BY uids")
+    assert [(list(uids), number) for uids, number in hurt] == [(["other"], count // 2)]
     kept = any_store.ask(f"SELECT raw FROM {any_store.database}.dead_letters")
     assert [one[0] for one in kept] == [f"of {NEIGHBOUR}"]

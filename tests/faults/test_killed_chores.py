@@ -24,6 +24,7 @@ from hopline_query.store.settling import settle
 from hopline_query.topology.aggregate import is_entry
 from hopline_query.tree.build import build_tree
 from hopline_query.tree.summary import summarize
+from hopline_query.why.causes import began
 from support.engine import Front
 from support.old_traces import DAY, MIDNIGHT, THINNED_AT, figures, fill, left, trace
 from support.process import Children
@@ -52,11 +53,11 @@ SETTLING: Deaths = [
     (f"INSERT {into}", when)
     for into in (
         *("INTO hopline.settled (", "INTO hopline.settled_calls ("),
-        *(f"hopline.settled{of} VALUES" for of in ("", "_calls", "_stale", "_buckets")),
+        *(f"hopline.settled{of} VALUES" for of in ("", "_calls", "_causes", "_stale", "_buckets")),
     )
     for when in ("before", "after")
 ]
-"""Plain traces by the store, others from their trees, entry calls of both, what they replace, the buckets."""
+"""Plain traces by the store, others from their trees, calls and causes of both, what they replace, the buckets."""
 
 
 class Chore:
@@ -190,5 +191,12 @@ def test_settling_is_killed_at_every_step(chore: Chore) -> None:
     )
     entered = {(row.trace_id, row.id, row.kind) for rows in traces for row in rows if is_entry(row)}
     assert calls == [(len(entered), len(entered))]
+    # And one row of each cause.
+    causes = store.ask(
+        f"SELECT lower(hex(trace_id)), start_us FROM {store.database}.settled_causes WHERE (trace_id, settled)"
+        f" NOT IN (SELECT trace_id, version FROM {store.database}.settled_stale) ORDER BY 1, 2"
+    )
+    trees = [build_tree(rows, now_us=ARRIVED) for rows in traces]
+    assert causes == sorted((tree.trace_id, one.node.start) for tree in trees for one in began(tree))
     _shown_as_counted(store, early + late)
     chore.close(store)

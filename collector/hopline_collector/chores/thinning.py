@@ -24,7 +24,10 @@ from hopline_collector.store.errors import StoreError
 DAYS_LEAST: Final = 8
 """Rows may arrive 7 days late: a day is thinned only when it is complete."""
 
-TABLES: Final = ("settled", "settled_calls", "traces_by_uid", "links_to", "spans_by_service", "spans", "traces")
+TABLES: Final = (
+    *("settled", "settled_calls", "settled_causes"),
+    *("traces_by_uid", "links_to", "spans_by_service", "spans", "traces"),
+)
 """What a trace is deleted from, in this order: it is not found any more before its rows go."""
 
 _CHOOSE: Final = """

@@ -21,6 +21,13 @@ MOVING: Final = 2_000
 """Failing traces that are read from their rows while too many traces move to be kept in memory."""
 
 
+_TOLD: Final = (
+    "(trace_id, version) IN (SELECT trace_id, settled FROM $database.settled_causes"
+    " WHERE began_us >= {from_us:UInt64} - 86400000000 AND began_us < {to_us:UInt64})"
+)
+"""The causes of the trace were written. What began more than a day before the range is left to its rows."""
+
+
 class WrittenCauses:
     """The causes of the settled traces that a search for failing ones finds."""
 
@@ -48,7 +55,7 @@ class WrittenCauses:
             "caused",
             straddling=left,
             most=str(LEFT + 1),
-            told="(trace_id, version) IN (SELECT trace_id, settled FROM $database.settled_causes)",
+            told=_TOLD,
         )
         self.traces, self._began, self.services, self._places = 0, 0, frozenset[str](), list[str]()
         self.left: list[str] = []
