@@ -30,6 +30,9 @@ VERSIONS: Final = [m.version for m in migrations(StoreSettings()) if m.version >
 CALLS: Final = 30
 """From this schema on entry calls are written as traces settle. Of the traces here none is settled from its tree."""
 
+CAUSES: Final = 42
+"""From this schema on causes are."""
+
 VOLATILE: Final = frozenset({"took_ms", "freshness", "now_us", "as_of_us", "next_cursor", "arrived_us", "version"})
 
 SINCE: Final = {"status_4xx": 20, "apdex": 20}
@@ -53,6 +56,8 @@ def older(folder: Path, database: str, version: int, monkeypatch: pytest.MonkeyP
         half(store, BEGIN)
         if version < CALLS:
             patched.setattr(settling, "_settle_calls", lambda *_: None)
+        if version < CAUSES:
+            patched.setattr(settling, "_settle_causes", lambda *_: None)
         if version >= 10:
             settle_with(store, {name: kind for name, (kind, since) in WRITTEN_SINCE.items() if since > version})
     return store
@@ -89,6 +94,7 @@ def answers(store: ClickHouse) -> dict[str, Any]:
         "series": service.series({**window, "step": "1m", "service": "svc-1"}),
         "errors": service.errors(window),
         "differs": [differs[name] for name in ("selected", "base", "truncated")],
+        "causes": service.causes(window),
         "map": service.dependencies(window),
     }
 
