@@ -66,7 +66,7 @@ def collect(broker: Broker, spans: int, scratch: Path, settings: dict[str, Any])
     (port,) = free_ports(1)
     files = {name: str(scratch / name) for name in ("here", "go", "done")}
     store = str(scratch / "store")
-    wanted = {"path": store, "kafka": broker.address, "port": port, "spans": spans}
+    wanted = {"path": store, "data": f"{store}-notes", "kafka": broker.address, "port": port, "spans": spans}
     process = subprocess.Popen(
         [sys.executable, str(HERE / "ingest_collector.py"), json.dumps({**wanted, **files, **settings})],
         stderr=subprocess.DEVNULL,

@@ -1,10 +1,10 @@
 """A collector as a process of its own, to be killed: ``python collector_process.py SETTINGS_AS_JSON``.
 
-Settings: ``path`` or ``url`` of the store, ``database``, ``cluster``, ``replicated``, ``journal`` (folder), ``kafka``
-(address), ``topics`` (topic -> format), ``group``, ``instance``, ``port``, ``block_rows``, ``block_seconds``,
-``free_disk_bytes``, ``die_at`` and ``freeze_at`` (a step), ``abort_on``, ``abort_on_insert`` and ``spoil`` (text in
-messages; see `dying`). Beside the
-collector's routes ``/slow`` is a query that runs until it is stopped, and ``/running`` tells how many of it do.
+Settings: ``path`` or ``url`` of the store, ``database``, ``cluster``, ``replicated``, ``journal`` (folder), ``data``
+(folder of what it notes), ``kafka`` (address), ``topics`` (topic -> format), ``group``, ``instance``, ``port``,
+``block_rows``, ``block_seconds``, ``free_disk_bytes``, ``die_at`` and ``freeze_at`` (a step), ``abort_on``,
+``abort_on_insert`` and ``spoil`` (text in messages; see `dying`). Beside the collector's routes
+``/slow`` is a query that runs until it is stopped, and ``/running`` tells how many of it do.
 """
 
 import json
@@ -42,6 +42,7 @@ def main() -> None:
         )
     )
     settings = CollectorSettings(
+        data=Path(wanted["data"]),
         journal=Path(wanted["journal"]) if wanted.get("journal") else None,
         kafka=wanted.get("kafka", ""),
         topics=wanted.get("topics", {"hopline.spans": "native"}),

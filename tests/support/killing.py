@@ -36,7 +36,9 @@ class Killable:
     def __init__(self, children: Children, **settings: Any) -> None:
         (self.port,) = free_ports(1)
         self._children = children
-        self.settings: dict[str, Any] = {"port": self.port, "block_rows": 1_000, "block_seconds": 0.2, **settings}
+        data = str(children.directory / f"collector-{self.port}")
+        usual = {"port": self.port, "data": data, "block_rows": 1_000, "block_seconds": 0.2}
+        self.settings: dict[str, Any] = {**usual, **settings}
         self.process: Child | None = None
 
     @property

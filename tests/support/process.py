@@ -96,12 +96,12 @@ class Children:
     """Starts processes and ends all of them."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._started: list[Child] = []
 
     def start(self, *command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Child:
         """Start `command` with the environment of the tests plus `env`."""
-        log = self._directory / f"process-{len(self._started)}.log"
+        log = self.directory / f"process-{len(self._started)}.log"
         child = Child(command, log, {**os.environ, **(env or {})}, cwd)
         self._started.append(child)
         return child
