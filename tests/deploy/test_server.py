@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +81,7 @@ def test_a_signal_ends_it_with_0(children: Children, number: int) -> None:
         wait_until(lambda: httpx.get(f"{first}/running", timeout=60).text == "1", what="a running request")
         child.send(number)
         assert running.result().text == "done"
-    assert child.wait(60) == 0
+    assert child.wait(10) == 0
 
 
 def test_both_ports_are_free_afterwards(children: Children) -> None:
@@ -106,7 +107,7 @@ def test_a_kept_alive_answer_waits_for_no_acknowledgement(children: Children) ->
             assert client.get(address).text == "here"
             took.append(time.perf_counter() - begun)
     # A busy machine makes some of them slow, Nagle's algorithm all but the first ones.
-    assert min(took[5:]) < 0.03
+    assert statistics.median(took) < 0.03
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

@@ -214,8 +214,7 @@ from hopline.hooks.threads import for_process_pool
 with hopline.span('root'), ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('fork')) as pool:
     list(pool.map(for_process_pool(work, 'pooled'), range(10)))
 """
-    # A time-out a task would make it several seconds longer than without a collector, in every try.
-    assert any(run(script, closed_address) - run(script, "none:") < 3 for _ in range(3))
+    assert run(script, closed_address) < 4
 
 
 @pytest.fixture
