@@ -5,7 +5,6 @@ say exactly how many rows were lost.
 """
 
 import asyncio
-import gc
 import os
 import socket
 import threading
@@ -24,6 +23,7 @@ from hopline import tracer as tracing
 from hopline.middleware.asgi import TraceMiddleware
 from support import wait_until
 from support.kafka import create_topic
+from support.leftovers import senders_end
 
 FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
 AWAY_S = 60.0 if FULL else 1.0
@@ -96,10 +96,10 @@ class Load:
 @pytest.fixture
 def configured() -> Iterator[object]:
     before = tracing.activate(None)
-    yield lambda **settings: hopline.configure(service="shop", **{"batch_ms": 1, **settings})
-    hopline.shutdown(5)
-    tracing.activate(before)
-    gc.collect()  # so that what a library leaves behind shows in the test that caused it
+    with senders_end():
+        yield lambda **settings: hopline.configure(service="shop", **{"batch_ms": 1, **settings})
+        hopline.shutdown(5)
+        tracing.activate(before)
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import gc
 import logging
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from hopline.ids import trace_bucket
 from hopline.transports.kafka import producer_options
 from support import wait_until
 from support.kafka import create_topic
+from support.leftovers import senders_end
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def configured():
             service="shop", **{"endpoint": f"kafka://{broker.address}", "topic": topic, "batch_ms": 1, **overrides}
         )
 
-    yield configure
-    hopline.shutdown(5)
-    tracing.activate(before)
-    gc.collect()  # so that what the library leaves behind shows in the test that caused it
+    with senders_end():
+        yield configure
+        hopline.shutdown(5)
+        tracing.activate(before)
 
 
 # kafka-python leaves the sockets of refused connections to the collector of garbage.
