@@ -46,6 +46,7 @@ from hopline_deploy.options import (
     effective,
     fail,
 )
+from hopline_deploy.renewing import Certificate
 from hopline_deploy.server import Address, PortTakenError, choose, grpc_address, listen, serve, url
 from hopline_deploy.settings import Loaded, Role, Settings
 from hopline_deploy.verbs import Verbs, begin
@@ -191,6 +192,10 @@ def _serve(role: Role, loaded: Loaded) -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     for finding in open_secrets(settings):
         log.warning("%s: %s", finding.says, finding.advice)
+    try:
+        certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+    except OSError as error:
+        fail(error)
     sockets, lines = [], []
     over_grpc = ""
     try:
@@ -206,9 +211,8 @@ def _serve(role: Role, loaded: Loaded) -> None:
         fail(error)
     application = _composed(role, settings, sockets[0].getsockname()[1])
     typer.echo(f"Hopline {role}: {lines[0]}" + "".join(f", OTLP {line}" for line in lines[1:]) + over_grpc)
-    tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
     # Half for running requests: the blocks and queries that end after them need their share of the time.
-    serve(application, sockets, shutdown_s=settings.shutdown_s / 2, tls=tls)
+    serve(application, sockets, shutdown_s=settings.shutdown_s / 2, certificate=certificate)
 
 
 def _composed(role: Role, settings: Settings, port: int) -> "ASGIApp":

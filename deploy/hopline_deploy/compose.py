@@ -39,6 +39,7 @@ from hopline_deploy.canary.rounds import Canary, Doors
 from hopline_deploy.manners import MannersMiddleware
 from hopline_deploy.opening import open_store
 from hopline_deploy.origins import HostMiddleware, OriginMiddleware
+from hopline_deploy.renewing import Certificate
 from hopline_deploy.server import grpc_address
 from hopline_deploy.settings import Role, Settings
 
@@ -209,13 +210,11 @@ def collector_settings(role: Role, settings: Settings) -> CollectorSettings:
 
 
 def grpc_settings(settings: Settings, refused: access.Note = access.nothing) -> GrpcSettings:
-    """Where OTLP over gRPC listens, with the certificate and the tokens of the other doors. Raises TokenError."""
+    """Where OTLP over gRPC listens, with the certificate and the tokens of the others. Raises TokenError, OSError."""
     admit = access.writers_only(access.TokenFile(Path(settings.tokens)), refused) if settings.tokens else None
-    pem = None
-    if settings.tls_cert:
-        pem = Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes()
+    certificate = Certificate(settings.tls_cert, settings.tls_key).pair if settings.tls_cert else None
     address = grpc_address(settings.listen_host, settings.otlp_grpc_port)
-    return GrpcSettings(address, pem) if admit is None else GrpcSettings(address, pem, admit)
+    return GrpcSettings(address, certificate) if admit is None else GrpcSettings(address, certificate, admit)
 
 
 def _unknown() -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from hopline_deploy import ports
-from hopline_deploy.renewing import Renewing
+from hopline_deploy.renewing import Certificate, Renewing
 
 log = logging.getLogger(__name__)
 
@@ -104,16 +104,18 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, tls: tuple[str, str] | None = None) -> None:
+def serve(
+    app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, certificate: Certificate | None = None
+) -> None:
     """Serve `app` until SIGTERM or Ctrl-C; running requests get `shutdown_s` seconds to finish.
 
-    `tls` names the files of the certificate chain and of its key.
+    With a `certificate` it is HTTPS.
     """
-    certificate, key = tls or (None, None)
+    chain, key = certificate.files if certificate else (None, None)
     config = uvicorn.Config(
         app,
         log_level="warning",
-        ssl_certfile=certificate,
+        ssl_certfile=chain,
         ssl_keyfile=key,
         # Addresses hold user ids and trace ids: they do not belong in a log.
         access_log=False,
@@ -125,8 +127,8 @@ def serve(app: Any, sockets: Sequence[socket.socket], *, shutdown_s: float, tls:
     # A thread that computes lets the event loop have its turn after this long: probes wait for it.
     sys.setswitchinterval(_TURN_SECONDS)
     config.load()
-    if config.ssl is not None and certificate and key:
-        Renewing(config.ssl, certificate, key).start()
+    if config.ssl is not None and certificate:
+        Renewing(config.ssl, certificate).start()
     # An answer makes hundreds of thousands of objects that live as long as it does: with the default, walking
     # them again and again took half of the time of a large trace.
     gc.set_threshold(*_COLLECT_AFTER)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hopline_deploy.renewing import Renewing
+from hopline_deploy.renewing import Certificate
 from support import wait_until
 from support.certificate import make_certificate
 from support.hopline_process import Server
@@ -46,15 +46,28 @@ def test_half_a_renewal_waits(tmp_path: Path) -> None:
     for folder in (old, new):
         folder.mkdir()
     chain, key = make_certificate(old)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, key)
-    renewing = Renewing(context, str(chain), str(key))
-    assert not renewing.look()
+    key_before, chain_before = key.read_bytes(), chain.read_bytes()
+    certificate = Certificate(str(chain), str(key))
+    first = certificate.pair()
+    assert not certificate.renewed()
     newer, newer_key = make_certificate(new)
     chain.write_bytes(newer.read_bytes())
-    assert not renewing.look()
+    assert not certificate.renewed()
     key.unlink()
-    assert not renewing.look()
+    assert not certificate.renewed()
+    assert certificate.pair() == first == (key_before, chain_before)
     key.write_bytes(newer_key.read_bytes())
-    assert renewing.look()
-    assert not renewing.look()
+    assert certificate.renewed()
+    assert not certificate.renewed()
+    assert certificate.pair() == (newer_key.read_bytes(), newer.read_bytes())
+
+
+def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """Bad input: a key that is not there, or another's, ends the start with the names of both settings."""
+    (tmp_path / "other").mkdir()
+    chain, key = make_certificate(tmp_path)
+    other = make_certificate(tmp_path / "other")[1]
+    for wrong in (tmp_path / "none", other, chain):
+        with pytest.raises(OSError, match=f"tls_cert {chain} and tls_key {wrong}: "):
+            Certificate(str(chain), str(wrong))
+    Certificate(str(chain), str(key))

@@ -180,16 +180,18 @@ def test_a_token_is_asked_for(opened: Callable[..., Door]) -> None:
 
 
 def test_tls_with_a_certificate_of_ones_own(opened: Callable[..., Door], tmp_path: Path) -> None:
-    """R5: gRPC over TLS, with the exporter's own settings."""
+    """R5, A4: gRPC over TLS, with the exporter's own settings; the next handshake shows a renewed certificate."""
     chain, key = make_certificate(tmp_path)
-    door = opened(certificate=(key.read_bytes(), chain.read_bytes()))
-    exporter = OTLPSpanExporter(
-        endpoint=f"https://{door.address}", credentials=grpc.ssl_channel_credentials(chain.read_bytes())
-    )
-    with tracer(exporter).start_as_current_span("GET"):
-        pass
-    exporter.shutdown()
-    assert len(door.intake.rows()) == 1
+    door = opened(certificate=lambda: (key.read_bytes(), chain.read_bytes()))
+    for sent in (1, 2):
+        exporter = OTLPSpanExporter(
+            endpoint=f"https://{door.address}", credentials=grpc.ssl_channel_credentials(chain.read_bytes())
+        )
+        with tracer(exporter).start_as_current_span("GET"):
+            pass
+        exporter.shutdown()
+        assert len(door.intake.rows()) == sent
+        make_certificate(tmp_path)
 
 
 def test_another_method_is_unknown(opened: Callable[..., Door]) -> None:

@@ -82,8 +82,8 @@ class GrpcSettings:
 
     address: str
     """``host:port``; port 0 = any that is free."""
-    certificate: tuple[bytes, bytes] | None = None
-    """Key and certificate chain, PEM; None = no TLS."""
+    certificate: Callable[[], tuple[bytes, bytes]] | None = None
+    """Gives the key and the certificate chain of now, PEM; asked at each handshake. None = no TLS."""
     admit: Callable[[str, str], None] = _admit_all
     """Looks at the ``authorization`` of a call and its address; raises :class:`RefusedError` with 401 or 403."""
     max_bytes: int = limits.MESSAGE_BYTES
@@ -182,7 +182,12 @@ def _bind(server: Any, settings: GrpcSettings) -> int:
 
     if settings.certificate is None:
         return int(server.add_insecure_port(settings.address))
-    credentials = grpc.ssl_server_credentials([settings.certificate])
+    pair = settings.certificate
+
+    def now() -> Any:
+        return grpc.ssl_server_certificate_configuration([pair()])
+
+    credentials = grpc.dynamic_ssl_server_credentials(now(), now)
     return int(server.add_secure_port(settings.address, credentials))
 
 
