@@ -55,10 +55,12 @@ ZOOM_MAP: Final = f"""() => {{ {FRAMES}
     {{ bubbles: true, cancelable: true, ctrlKey: true, deltaY: at % 12 < 6 ? -100 : 100 }})), 48);
 }}"""
 
-FIND: Final = """(words) => new Promise((done) => {
+FIND: Final = """(words) => new Promise((done, failed) => {
   const line = document.getElementById("found");
   const box = document.getElementById("find");
   const began = performance.now();
+  setTimeout(() => failed(new Error(`find of "${words}": after 60 s the page says "${line.textContent}", with `
+    + `${document.querySelectorAll("#rows .match").length} marked rows`)), 60000);
   new MutationObserver(() => {
     if (/[1-9]/.test(line.textContent) && document.querySelector("#rows .match")) done(performance.now() - began);
   }).observe(document.getElementById("wf").parentElement.parentElement,
@@ -66,6 +68,7 @@ FIND: Final = """(words) => new Promise((done) => {
   box.value = words;
   box.dispatchEvent(new Event("input", { bubbles: true }));
 })"""
+"""Milliseconds until the first hit is counted and marked; rejected with what the page shows when none comes in 60 s."""
 
 CARRIED: Final = """() => performance.getEntriesByType("resource")
   .filter((entry) => /[.](js|css)$/.test(new URL(entry.name).pathname))
