@@ -172,6 +172,23 @@ def test_find_knows_tags(page: Any, shop: Served):
     page.wait_for_selector("#found:text-is('1 spans')")
 
 
+def test_the_first_match_comes_into_sight(page: Any, large: Served):
+    """U4: what is found far below, or under a folded call, is shown; the box keeps the focus, Enter begins with it.
+
+    The row that the keyboard was at can still be reached, for it is not drawn away.
+    """
+    opened(page, large)
+    for before in ("Home", "["):
+        page.fill("#find", "")
+        page.focus("#rows > [tabindex='0']")
+        page.keyboard.press(before)
+        page.fill("#find", " 0.9000 ")
+        page.wait_for_selector("#rows .match")
+        assert page.evaluate("document.activeElement.id") == "find"
+    page.keyboard.press("Enter")
+    assert focused(page) == "0.9000"
+
+
 def test_a_link_shows_the_same_picture_in_a_fresh_browser(page: Any, browser: Any, shop: Served):
     """U4: path, filters, folds, window and span are in the address; "Copy link" copies just that."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -285,8 +285,11 @@ def events(tree: Tree, limit: int) -> dict[str, Any]:
 
 def found(tree: Tree, params: Params) -> dict[str, Any]:
     """Where in pre-order, from ``root`` on, the calls stand that ``words`` mean."""
-    nodes = shapes.subtree(tree, _named(tree, params, "root"))
-    return {"trace_id": tree.trace_id, "found": finding.find(nodes, params.text("words")), "of": len(nodes)}
+    root = _named(tree, params, "root")
+    texts = finding.texts(tree)
+    if root is not None:
+        texts = texts[root.index : root.index + root.subtree_nodes]
+    return {"trace_id": tree.trace_id, "found": finding.find(texts, params.text("words")), "of": len(texts)}
 
 
 def _named(tree: Tree, params: Params, field: str) -> Node | None:

@@ -9,7 +9,7 @@ import re
 from typing import Final, NamedTuple
 
 from hopline.model import Row
-from hopline_query.tree.node import Node
+from hopline_query.tree.node import Node, Tree
 
 _WORD: Final = re.compile(r'(-?)(?:"([^"]*)"|((?:"[^"]*"|\S)+))')
 
@@ -35,20 +35,27 @@ def words(text: str) -> list[Word]:
     return found
 
 
-def find(nodes: list[Node], text: str) -> list[int]:
-    """Positions in ``nodes`` of the calls that ``text`` means; none for a text without words."""
+def find(texts: list[str], text: str) -> list[int]:
+    """Positions in ``texts``, of :func:`said`, of the calls that ``text`` means; none for a text without words."""
     asked = words(text)
     wanted = [word.value for word in asked if not word.without]
     unwanted = [word.value for word in asked if word.without]
     if not asked:
         return []
-    return [at for at, node in enumerate(nodes) if _meets(said(node), wanted, unwanted)]
+    return [at for at, each in enumerate(texts) if _meets(each, wanted, unwanted)]
 
 
 def _meets(text: str, wanted: list[str], unwanted: list[str]) -> bool:
     if wanted and not any(value in text for value in wanted):
         return False
     return not any(value in text for value in unwanted)
+
+
+def texts(tree: Tree) -> list[str]:
+    """What each node of the tree says, in pre-order; kept with the tree, for a word is typed letter by letter."""
+    if len(tree.texts) != len(tree.nodes):
+        tree.texts[:] = map(said, tree.nodes)
+    return tree.texts
 
 
 def said(node: Node) -> str:

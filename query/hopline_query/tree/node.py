@@ -199,6 +199,8 @@ class Tree:
     """``(node, from_us, to_us)`` in time order (critical_path.py)."""
     described: dict[str, Any] = field(default_factory=dict)
     """The header of docs/api.md, once it was asked for, but for what the clock changes; see header.py."""
+    texts: list[str] = field(default_factory=list)
+    """What each node says of itself, once it was searched; see finding.py."""
 
     @property
     def main(self) -> Node | None:

@@ -1,4 +1,4 @@
-// A list of which only the rows in sight exist. All rows have one height.
+// A list of which only the rows in sight exist, and the one that the keyboard is at. All rows have one height.
 
 const BEYOND = 3;
 
@@ -10,10 +10,11 @@ export function range(top, height, rowHeight, count) {
 }
 
 /**
- * @param {{scroller: HTMLElement, body: HTMLElement, head: HTMLElement, make: (position: number) => HTMLElement}} parts
- * `head` is the sticky head inside the scroller.
+ * @param {{scroller: HTMLElement, body: HTMLElement, head: HTMLElement, active: () => number,
+ *   make: (position: number) => HTMLElement}} parts
+ * `head` is the sticky head inside the scroller; the row at `active()` stays when it is scrolled away, with its focus.
  */
-export function virtualList({ scroller, body, head, make }) {
+export function virtualList({ scroller, body, head, active, make }) {
   const drawn = new Map();
   const rowHeight = parseFloat(getComputedStyle(scroller).getPropertyValue("--span-row")) || 24;
   let count = 0;
@@ -22,18 +23,22 @@ export function virtualList({ scroller, body, head, make }) {
   function draw() {
     pending = false;
     const [first, last] = range(scroller.scrollTop, scroller.clientHeight, rowHeight, count);
+    const kept = active();
     for (const [position, element] of drawn) {
-      if (position >= first && position < last) continue;
+      if ((position >= first && position < last) || position === kept) continue;
       element.remove();
       drawn.delete(position);
     }
-    for (let position = first; position < last; position++) {
-      if (drawn.has(position)) continue;
-      const element = make(position);
-      element.style.transform = `translateY(${position * rowHeight}px)`;
-      drawn.set(position, element);
-      body.append(element);
-    }
+    for (let position = first; position < last; position++) place(position);
+    if (kept < count) place(kept);
+  }
+
+  function place(position) {
+    if (drawn.has(position)) return;
+    const element = make(position);
+    element.style.transform = `translateY(${position * rowHeight}px)`;
+    drawn.set(position, element);
+    body.append(element);
   }
 
   function later() {
@@ -61,6 +66,13 @@ export function virtualList({ scroller, body, head, make }) {
       else if (top + rowHeight > scroller.scrollTop + view) scroller.scrollTop = top + rowHeight - view;
       draw();
       return drawn.get(position);
+    },
+    /** A position out of sight comes to a third of the height: the foot of the scroller may lie below the window. */
+    bring(position) {
+      const top = position * rowHeight;
+      const view = scroller.clientHeight - head.offsetHeight;
+      if (top < scroller.scrollTop || top + rowHeight > scroller.scrollTop + view) scroller.scrollTop = top - view / 3;
+      draw();
     },
     rowsInView: () => Math.max(1, Math.floor((scroller.clientHeight - head.offsetHeight) / rowHeight) - 1),
   };

@@ -36,6 +36,7 @@ export function find(scene, rows, traceId) {
       const marks = new Uint8Array(scene.m.n);
       for (const i of found) if (i < marks.length) marks[i] = 1;
       show(marks, found.length ? t("all_rows", { n: found.length }) : t("nothing_found"));
+      bring();
     } catch (error) {
       if (error.name !== "AbortError") show(null, t("failed"));
     }
@@ -47,11 +48,23 @@ export function find(scene, rows, traceId) {
     scene.layout();
   }
 
+  /** Scroll to the first that the filters leave, where none is in sight and no span is open; the box keeps the focus. */
+  function bring() {
+    if (scene.selected >= 0 || document.querySelector("#rows .match")) return;
+    const kept = scene.kept();
+    const i = scene.marks.findIndex((mark, at) => mark && (!kept || kept[at]));
+    if (i >= 0) rows.bring(reveal(i));
+  }
+
   /** To the next of those that the filters leave; without one nothing moves. */
   function step(wanted, direction) {
     const kept = scene.kept();
     const i = next(scene.m.n, (at) => wanted(at) && (!kept || kept[at]), scene.nodeAt(rows.active()), direction);
-    if (i >= 0) rows.focusRow(reveal(i));
+    if (i >= 0) {
+      const position = reveal(i);
+      rows.bring(position);
+      rows.focusRow(position);
+    }
     return i;
   }
 

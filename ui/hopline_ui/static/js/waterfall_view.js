@@ -8,7 +8,8 @@ import { rowOf } from "./waterfall_rows.js";
 export function view(grid, body, scene) {
   let active = 0;
   grid.classList.add("virtual");
-  const list = virtualList({ scroller: grid, body, head: grid.querySelector(".wf-head"), make: draw });
+  const head = grid.querySelector(".wf-head");
+  const list = virtualList({ scroller: grid, body, head, active: () => active, make: draw });
 
   function draw(position) {
     const row = rowOf(scene, scene.rows[position], position);
@@ -87,6 +88,8 @@ export function view(grid, body, scene) {
 
   return {
     focusRow,
+    /** Scroll a row into sight; the focus stays where it is. */
+    bring: list.bring,
     unselect,
     moves,
     active: () => active,
