@@ -67,6 +67,10 @@ def test_what_differs_is_said_in_one_sentence():
     assert "具有 checkout tenant = 17" in client.get(f"{address}&lang=zh-CN").text
     calm = client.get(f"/why?service=checkout&min_span_duration=1h&{RANGE}").text
     assert "Nothing stands out: 0 calls compared with 400." in calm
+    whole = client.get(f"/why?service=checkout&{RANGE}").text
+    assert "All 400 calls are selected: there are no others to compare them with." in whole
+    assert "Nothing stands out" not in whole
+    assert "已选中全部 400 个调用" in client.get(f"/why?service=checkout&{RANGE}&lang=zh-CN").text
 
 
 @pytest.mark.parametrize("query", ["service=%3Cscript%3E&filter=%22", "min_span_duration=soon&service=a", "from=later"])
