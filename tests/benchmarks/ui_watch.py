@@ -61,21 +61,14 @@ FIND: Final = """(words) => new Promise((done, failed) => {
   const began = performance.now();
   setTimeout(() => failed(new Error(`find of "${words}": after 60 s the page says "${line.textContent}", with `
     + `${document.querySelectorAll("#rows .match").length} marked rows`)), 60000);
-  let walked = false;
   new MutationObserver(() => {
-    if (!/[1-9]/.test(line.textContent)) return;
-    if (document.querySelector("#rows .match")) return done(performance.now() - began);
-    if (!walked) document.getElementById("find-form").requestSubmit();
-    walked = true;
+    if (/[1-9]/.test(line.textContent) && document.querySelector("#rows .match")) done(performance.now() - began);
   }).observe(document.getElementById("wf").parentElement.parentElement,
     { subtree: true, childList: true, characterData: true, attributes: true });
   box.value = words;
   box.dispatchEvent(new Event("input", { bubbles: true }));
 })"""
-"""Milliseconds until the first hit is counted and marked; a step is taken to it where it stands outside the rows drawn.
-
-Rejected with what the page shows when none comes in 60 s.
-"""
+"""Milliseconds until the first hit is counted and marked; rejected with what the page shows when none comes in 60 s."""
 
 CARRIED: Final = """() => performance.getEntriesByType("resource")
   .filter((entry) => /[.](js|css)$/.test(new URL(entry.name).pathname))
