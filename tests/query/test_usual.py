@@ -38,6 +38,16 @@ def test_the_slow_call_is_named_and_not_those_that_wait_for_it():
     assert call["sentence"] == "orders SELECT itself usually takes 3 ms, here 480 ms"
 
 
+def test_a_large_trace_that_is_the_newest_is_compared_as_well():
+    """Y4: its own rows count against no bound, for it is the others that are read."""
+    rows = [row for n in range(1, 40) for row in shop(n, start=START + n * MS)]
+    reads = [Call("shop", "SELECT", 2 * MS + n, 3 * MS, sides="client", peer_kind="db") for n in range(1_100)]
+    reads.append(Call("shop", "SELECT", 9 * MS, 480 * MS, sides="client", peer_kind="db"))
+    large = rows_of(Call("web", "POST /checkout", 0, 500 * MS, reads, "server"), 99, START + 60 * MS)
+    answer = ask(rows + large, large[0].trace_id)
+    assert answer["compared"] == 39
+
+
 def test_a_usual_trace_has_nothing_that_stands_out():
     """Y4: so has one whose operation was seen too rarely, or at another time; an unknown one is not found."""
     usual = [row for n in range(1, 40) for row in shop(n)]

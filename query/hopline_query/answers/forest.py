@@ -59,31 +59,42 @@ class Forest:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[tuple[int, int], Tree]] = OrderedDict()
         self._rows = 0
-        self._groves: dict[SearchQuery, tuple[float, Grove]] = {}
+        self._groves: dict[tuple[SearchQuery, str], tuple[float, Grove]] = {}
 
-    def grove(self, reader: SpanReader, query: SearchQuery, most: int = MOST_TRACES, *, afresh: bool = False) -> Grove:
+    def grove(
+        self,
+        reader: SpanReader,
+        query: SearchQuery,
+        most: int = MOST_TRACES,
+        *,
+        afresh: bool = False,
+        without: str = "",
+    ) -> Grove:
         """The trees of the newest ``most`` traces that ``query`` finds, whatever its page and order.
 
         ``afresh``: no search of before is reused, as where the reader holds what was there a moment ago.
+        ``without``: a trace that is neither read nor counted, because the others are compared with it.
         """
         everything = replace(query, limit=most, after=None, order_by="newest", as_of_us=0)
         if afresh:
-            return self._grove(reader, everything)
+            return self._grove(reader, everything, without)
         now = time.monotonic()
         with self._lock:
             self._groves = {asked: kept for asked, kept in self._groves.items() if now - kept[0] < REUSED_S}
-            if (known := self._groves.get(everything)) is not None:
+            if (known := self._groves.get((everything, without))) is not None:
                 return known[1]
-        grove = self._grove(reader, everything)
+        grove = self._grove(reader, everything, without)
         with self._lock:
-            self._groves[everything] = (time.monotonic(), grove)
+            self._groves[everything, without] = (time.monotonic(), grove)
         return grove
 
-    def _grove(self, reader: SpanReader, query: SearchQuery) -> Grove:
+    def _grove(self, reader: SpanReader, query: SearchQuery, without: str) -> Grove:
         found, total = reader.search(query)
+        others = [summary for summary in found if summary.trace_id != without]
+        total -= len(found) - len(others)
         kept: list[TraceSummary] = []
         rows = 0
-        for summary in found:
+        for summary in others:
             rows += summary.spans
             if rows > query.limit * ROWS_A_TRACE and kept:
                 break

@@ -27,8 +27,8 @@ def answer(reader: SpanReader, forest: Forest, params: Params, tree: Tree) -> di
         "to": str(whole.start_us + HOUR_US // 2),
         "load_test": "true" if whole.load_test else "",
     }
-    grove = forest.grove(reader, params.instead(around).search(), COMPARED) if whole.service else None
-    others = [other for other in grove.trees if other.trace_id != tree.trace_id] if grove else []
+    search = params.instead(around).search()
+    others = forest.grove(reader, search, COMPARED, without=tree.trace_id).trees if whole.service else []
     return {
         "trace_id": tree.trace_id,
         "service": whole.service,
