@@ -34,8 +34,8 @@ class OurSide:
 
     def __init__(self, operations: int, endpoint: str = "") -> None:
         if endpoint:
-            config, _ = settings.load({"service": "bench", "endpoint": endpoint, "topic": TOPIC}, {})
-            self.tracer = tracing.build(config)
+            config, problems = settings.load({"service": "bench", "endpoint": endpoint, "topic": TOPIC}, {})
+            self.tracer = tracing.build(config, problems)
         else:
             self.tracer = shipping_tracer()
         self.operations = operations
