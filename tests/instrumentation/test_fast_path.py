@@ -1,5 +1,6 @@
 """The short way in for the headers of our own callers: never another answer than the long way's."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -11,6 +12,7 @@ import hopline
 from hopline import tracer as tracing
 from hopline.context import Active
 from hopline.lazy_unsampled import LazyUnsampledSpan
+from hopline.middleware.asgi import TraceMiddleware
 from hopline.propagation import fast_path
 from hopline.spans import Span
 from hopline.testing import Recorder
@@ -133,6 +135,25 @@ def test_an_unsampled_request_passes_everything_on(recorder):
     assert onward["tracestate"].endswith("GET%20/a")
     assert (onward["baggage"], later["baggage"]) == ("uid=u1", "uid=u2")
     assert recorder.spans == []
+
+
+def test_an_answer_reads_nothing_of_an_unsampled_request(recorder, monkeypatch):
+    """I7: it says the trace, which the short way knows; the rest of the headers is read only when somebody asks."""
+    read = []
+    monkeypatch.setattr("hopline.tracer.Tracer.entry_of", lambda *asked: read.append(asked))
+    sent = []
+
+    async def application(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": common_headers(b"00")}
+    asyncio.run(TraceMiddleware(application)(scope, None, send))
+    assert (b"hopline-trace-id", TRACE) in sent[0]["headers"]
+    assert read == []
 
 
 def test_threads_of_an_unsampled_request_share_what_is_made_when_first_asked_for(recorder):

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from hopline import tracer as tracing
+from hopline.config import Config
 from hopline.context import current
 from hopline.hooks.guard import note, safely
 from hopline.noop import NOOP, IgnoredSpan
@@ -37,12 +38,13 @@ class ServerCall(ABC):
     :meth:`begin` and where nothing is traced.
     """
 
-    __slots__ = ("address", "disconnected", "raised", "span")
+    __slots__ = ("_config", "address", "disconnected", "raised", "span")
 
     def __init__(self, address: str | None) -> None:
         self.address = address
         """Where the call comes from, as far as the connection tells."""
         self.span: Span = NOOP
+        self._config: Config | None = None
         self.disconnected = False
         """Set when the caller has gone before the answer was complete."""
         self.raised: BaseException | None = None
@@ -70,6 +72,7 @@ class ServerCall(ABC):
             tracer = tracing.active()
             if not tracer.process.enabled or is_served(current.get()):
                 return False
+            self._config = tracer.config
             proxies = tracer.config.trusted_proxies
             if proxies and self.address:
                 self.address = sender_behind(self.address, proxies, self.header)
@@ -89,10 +92,10 @@ class ServerCall(ABC):
 
     def headers(self) -> list[tuple[str, str]]:
         """What the answer says about us, as text: the trace, and the true name of this service."""
-        span = self.span
-        config = span.entry.process.config if span is not NOOP else None
-        if config is None or not config.response_headers or type(span) is IgnoredSpan:
+        span, config = self.span, self._config
+        if config is None or span is NOOP or not config.response_headers or type(span) is IgnoredSpan:
             return []
+        # Not by `span.entry`: that of an unsampled request is read from its headers only when somebody asks for it.
         return [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, config.service)]
 
     def end(self, error: BaseException | None = None) -> None:
