@@ -169,7 +169,7 @@ def test_find_knows_tags(page: Any, shop: Served):
     """U4: what stands in a tag is found as a name is."""
     opened(page, shop)
     page.fill("#find", "region=eu-k7")
-    page.wait_for_selector("#found:text-is('1 spans')")
+    page.wait_for_selector("#found:text-is('1 span')")
 
 
 def test_the_first_match_comes_into_sight(page: Any, large: Served):
