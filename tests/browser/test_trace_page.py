@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from support import wait_until
 from ui_support import TRACE_ID, Served
 
 TRACE = f"/trace/{TRACE_ID}"
@@ -187,6 +188,9 @@ def test_the_first_match_comes_into_sight(page: Any, large: Served):
         assert page.evaluate("document.activeElement.id") == "find"
     page.keyboard.press("Enter")
     assert focused(page) == "0.9000"
+    page.evaluate("document.getElementById('grid').scrollTop = 0")
+    page.fill("#find", "0.9000 ")
+    wait_until(lambda: page.evaluate("document.getElementById('grid').scrollTop") > 0, what="the match")
 
 
 def test_a_link_shows_the_same_picture_in_a_fresh_browser(page: Any, browser: Any, shop: Served):

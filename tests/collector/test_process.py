@@ -36,7 +36,7 @@ def metric(collector: Collector, name: str) -> float:
 
 @pytest.fixture
 def collector(engine: ClickHouse, tmp_path: Path) -> Iterator[Collector]:
-    built = Collector(engine, CollectorSettings(journal=tmp_path, hand_over=QUICK))
+    built = Collector(engine, CollectorSettings(data=tmp_path, journal=tmp_path, hand_over=QUICK))
     built.start()
     wait_until(lambda: not built.check(), what="ready")
     yield built
@@ -68,7 +68,7 @@ def test_it_starts_before_its_store_and_catches_up(own_clickhouse: ClickHouseSer
     """C2: with ClickHouse away from the start posts are kept, health says why, and all is stored later."""
     own_clickhouse.stop()
     store = ClickHouse(StoreSettings(url=own_clickhouse.url))
-    built = Collector(store, CollectorSettings(journal=tmp_path / "journal", hand_over=QUICK))
+    built = Collector(store, CollectorSettings(data=tmp_path, journal=tmp_path / "journal", hand_over=QUICK))
     built.start()
     answer = ask(built, "GET", "/health/ready")
     assert (answer.status_code, list(answer.json()["troubles"])) == (503, ["store"])
@@ -86,7 +86,11 @@ def test_a_broker_that_is_away_is_named(engine: ClickHouse, tmp_path: Path) -> N
     """C2: not fatal beside a journal; not ready where Kafka is the only way in."""
     for required, status in ((False, 200), (True, 503)):
         settings = CollectorSettings(
-            journal=tmp_path / str(required), kafka="127.0.0.1:1", require_kafka=required, hand_over=QUICK
+            data=tmp_path,
+            journal=tmp_path / str(required),
+            kafka="127.0.0.1:1",
+            require_kafka=required,
+            hand_over=QUICK,
         )
         built = Collector(engine, settings)
         assert "kafka" in built.check()

@@ -77,13 +77,13 @@ MAP = {("web", "users", "client"), ("web", "users", "server"), ("users", "mail",
 
 
 def test_topics_reach_the_tables_and_the_map(
-    engine: ClickHouse, kafka_broker: Broker, topic: Callable[..., str]
+    engine: ClickHouse, kafka_broker: Broker, topic: Callable[..., str], tmp_path: Path
 ) -> None:
     """C4: Zipkin JSON and protobuf on one topic, OTLP on another; D1: their sides are paired."""
     zipkin, otlp = topic(), topic()
-    collector = Collector(
-        engine, CollectorSettings(kafka=kafka_broker.address, group=zipkin, topics={zipkin: "zipkin", otlp: "otlp"})
-    )
+    topics = {zipkin: "zipkin", otlp: "otlp"}
+    settings = CollectorSettings(data=tmp_path, kafka=kafka_broker.address, group=zipkin, topics=topics)
+    collector = Collector(engine, settings)
     producer = KafkaProducer(bootstrap_servers=kafka_broker.address)
     sent = [
         producer.send(zipkin, json.dumps([zipkin_client()]).encode()),
@@ -108,7 +108,7 @@ def test_topics_reach_the_tables_and_the_map(
 @pytest.fixture
 def address(engine: ClickHouse, tmp_path: Path) -> Iterator[str]:
     """A collector with a journal, on a socket."""
-    collector = Collector(engine, CollectorSettings(journal=tmp_path / "journal"))
+    collector = Collector(engine, CollectorSettings(data=tmp_path, journal=tmp_path / "journal"))
     app = FastAPI()
     app.include_router(collector.router)
     (port,) = free_ports(1)

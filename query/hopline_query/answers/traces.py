@@ -285,10 +285,7 @@ def events(tree: Tree, limit: int) -> dict[str, Any]:
 
 def found(tree: Tree, params: Params) -> dict[str, Any]:
     """Where in pre-order, from ``root`` on, the calls stand that ``words`` mean."""
-    root = _named(tree, params, "root")
-    texts = finding.texts(tree)
-    if root is not None:
-        texts = texts[root.index : root.index + root.subtree_nodes]
+    texts = finding.texts(tree)[shapes.within(_named(tree, params, "root"))]
     return {"trace_id": tree.trace_id, "found": finding.find(texts, params.text("words")), "of": len(texts)}
 
 

@@ -239,10 +239,13 @@ class _Table:
 
 
 def subtree(tree: Tree, root: Node | None) -> list[Node]:
-    """The nodes of a subtree in pre-order: a slice, because pre-order keeps subtrees together."""
-    if root is None:
-        return tree.nodes
-    return tree.nodes[root.index : root.index + root.subtree_nodes]
+    """The nodes of a subtree in pre-order."""
+    return tree.nodes[within(root)]
+
+
+def within(root: Node | None) -> slice:
+    """Where a subtree stands among all nodes: pre-order keeps subtrees together. None is the whole tree."""
+    return slice(None) if root is None else slice(root.index, root.index + root.subtree_nodes)
 
 
 def _caller_service(node: Node) -> str:

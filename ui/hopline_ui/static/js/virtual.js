@@ -41,6 +41,12 @@ export function virtualList({ scroller, body, head, active, make }) {
     body.append(element);
   }
 
+  /** Whether all of a position's row can be seen in the scroller. */
+  function inSight(position) {
+    const top = position * rowHeight - scroller.scrollTop;
+    return top >= 0 && top + rowHeight <= scroller.clientHeight - head.offsetHeight;
+  }
+
   function later() {
     if (!pending) requestAnimationFrame(draw);
     pending = true;
@@ -67,11 +73,10 @@ export function virtualList({ scroller, body, head, active, make }) {
       draw();
       return drawn.get(position);
     },
+    inSight,
     /** A position out of sight comes to a third of the height: the foot of the scroller may lie below the window. */
     bring(position) {
-      const top = position * rowHeight;
-      const view = scroller.clientHeight - head.offsetHeight;
-      if (top < scroller.scrollTop || top + rowHeight > scroller.scrollTop + view) scroller.scrollTop = top - view / 3;
+      if (!inSight(position)) scroller.scrollTop = position * rowHeight - (scroller.clientHeight - head.offsetHeight) / 3;
       draw();
     },
     rowsInView: () => Math.max(1, Math.floor((scroller.clientHeight - head.offsetHeight) / rowHeight) - 1),

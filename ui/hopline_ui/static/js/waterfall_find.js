@@ -50,7 +50,7 @@ export function find(scene, rows, traceId) {
 
   /** Scroll to the first that the filters leave, where none is in sight and no span is open; the box keeps the focus. */
   function bring() {
-    if (scene.selected >= 0 || document.querySelector("#rows .match")) return;
+    if (scene.selected >= 0 || rows.shows((at) => scene.marks[at] === 1)) return;
     const kept = scene.kept();
     const i = scene.marks.findIndex((mark, at) => mark && (!kept || kept[at]));
     if (i >= 0) rows.bring(reveal(i));

@@ -17,6 +17,8 @@ export function view(grid, body, scene) {
     return row;
   }
 
+  const positionOf = (row) => Number(row.getAttribute("aria-rowindex")) - 2;
+
   function hasFocus() {
     return grid.contains(document.activeElement) && document.activeElement.classList.contains("wf-row");
   }
@@ -79,7 +81,7 @@ export function view(grid, body, scene) {
     grid.addEventListener("click", (event) => {
       const row = event.target.closest(".wf-rows > .wf-row");
       if (!row) return;
-      const position = Number(row.getAttribute("aria-rowindex")) - 2;
+      const position = positionOf(row);
       active = position;
       if (event.target.closest(".wf-toggle") || row.dataset.fold) folds.toggle(position);
       else if (row.dataset.at) open(Number(row.dataset.at));
@@ -90,6 +92,8 @@ export function view(grid, body, scene) {
     focusRow,
     /** Scroll a row into sight; the focus stays where it is. */
     bring: list.bring,
+    /** Whether a row that `wanted` means (by its node) can be seen. */
+    shows: (wanted) => [...body.children].some((row) => wanted(Number(row.dataset.at)) && list.inSight(positionOf(row))),
     unselect,
     moves,
     active: () => active,
