@@ -158,8 +158,6 @@ class Settings:
                 raise SettingsError(f"{name} is {getattr(self, name)}: use 0 or more")
         if not 0.0 <= self.disk_share <= 1.0:
             raise SettingsError(f"disk_share is {self.disk_share}: use 0 to 1")
-        if self.disk_share and self.cluster:
-            raise SettingsError("disk_share: of one server alone, leave it at 0 on a cluster")
         if self.insert_quorum and not (self.cluster and self.replicated):
             raise SettingsError("insert_quorum: only a replicated cluster has more than one copy, leave it at 0")
         if "," in self.clickhouse and not self.cluster:

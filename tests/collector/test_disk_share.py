@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from hopline_collector.block.core import Message, build_block
 from hopline_collector.chores import disk_share
 from hopline_collector.chores.announced import NOTICE_US, Announced, Notice, announce, due
-from hopline_collector.chores.disk_share import Disk, oldest_days
+from hopline_collector.chores.disk_share import Disk, Part, oldest_days
 from hopline_collector.chores.housekeeping import RETENTION_SECONDS, Housekeeper
-from hopline_collector.chores.retention import ROW_TABLES, Expired, RetentionSettings
+from hopline_collector.chores.retention import ROW_TABLES, Expired, RetentionSettings, last_day, partitions
 from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.writer import ClickHouseWriter
-from support.stores import store_of
 from support.wire_rows import wire_message, wire_row
 
 TODAY = date(2025, 11, 22)
@@ -28,31 +27,32 @@ def part(table: str, day: date, size: int) -> Expired:
     return Expired(table, f"{day:%Y%m%d}", 1, size)
 
 
-PARTS = st.lists(
-    st.builds(
-        lambda table, age, size: part(table, TODAY - timedelta(days=age), size),
-        st.sampled_from([*ROW_TABLES, "stats_1m", "dead_letters"]),
-        st.integers(0, 12),
-        st.integers(1, 1_000),
-    ),
-    max_size=40,
-)
+DAYS = st.integers(0, 12).map(lambda age: f"{TODAY - timedelta(days=age):%Y%m%d}")
+NAMES = st.tuples(st.sampled_from([*ROW_TABLES[:3], "stats_1m", "dead_letters"]), DAYS)
+SERVERS = st.dictionaries(st.integers(1, 3), st.dictionaries(NAMES, st.integers(1, 1_000), max_size=30), min_size=1)
+NEEDS = st.fixed_dictionaries(dict.fromkeys((1, 2, 3), st.integers(-5, 5_000)))
 
 
-@given(PARTS, st.integers(-5, 5_000))
-def test_the_fewest_oldest_whole_days_go(found: list[Expired], need: int) -> None:
-    """A5: days go whole, oldest first, no more of them than it takes; today, yesterday and figures stay."""
-    gone = oldest_days(found, need, TODAY)
-    may = [p for p in found if p.table in ROW_TABLES and p.partition < f"{TODAY - timedelta(days=1):%Y%m%d}"]
-    days = sorted({p.partition for p in gone})
-    assert days == sorted({p.partition for p in may})[: len(days)]
-    assert sorted((p.table, p.partition, p.bytes) for p in gone) == sorted(
-        (p.table, p.partition, p.bytes) for p in may if p.partition in days
-    )
-    assert {p.why for p in gone} <= {"disk"}
-    freed = sum(p.bytes for p in gone)
-    assert freed >= need or len(gone) == len(may)
-    assert not days or freed - sum(p.bytes for p in gone if p.partition == days[-1]) < need
+@given(SERVERS, NEEDS, st.sets(NAMES, max_size=5))
+def test_the_fewest_oldest_whole_days_go(
+    servers: dict[int, dict[Part, int]], need: dict[int, int], leaving: set[Part]
+) -> None:
+    """A5: days go oldest first, none in vain, until each server has its need; today, yesterday and figures stay."""
+    gone = oldest_days(servers, need, leaving, TODAY)
+
+    def freed(server: int, days: set[date]) -> int:
+        sizes = servers[server].items()
+        return sum(
+            size for part, size in sizes if part in leaving or (part[0] in ROW_TABLES and last_day(part[1]) in days)
+        )
+
+    old = {TODAY - timedelta(days=age) for age in range(2, 13)}
+    assert gone <= old
+    for server in servers:
+        assert freed(server, gone) >= need[server] or freed(server, gone) == freed(server, old)
+    for day in gone:
+        before = {other for other in gone if other < day}
+        assert any(freed(s, before) < need[s] and freed(s, {day}) > freed(s, set()) for s in servers)
 
 
 def test_how_much_is_too_much() -> None:
@@ -95,14 +95,9 @@ def test_a_disk_that_takes_no_note_keeps_nobody_from_making_room(tmp_path: Path)
     assert notice.due(WEEK, [OLD], NOTICE_US) == [OLD]
 
 
-@pytest.fixture(params=["embedded", "server"])
-def store(request: pytest.FixtureRequest):
-    with store_of(request.param, request) as made:
-        yield made
-
-
 def fill_day(store: ClickHouse, start: int) -> None:
-    body = wire_message(wire_row(start % 10**6 + 1, start_us=start))
+    rows = [wire_row(n, trace_id=(start + n).to_bytes(16, "big"), start_us=start) for n in range(1, 31)]
+    body = wire_message(*rows)
     ClickHouseWriter(store).write(build_block([Message(0, "native", body)], Plan(0, 1, start)), str(start))
 
 
@@ -113,26 +108,33 @@ def days_left(store: ClickHouse) -> list[str]:
 
 
 def test_a_full_disk_lets_old_days_go_after_a_notice(
-    store: ClickHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    any_store: ClickHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A5: announced at one round, gone at the next; whole days, the newest two stay; a restart forgets nothing."""
+    """A5: announced at one round, gone at the next; days go whole, on every shard; a restart forgets nothing."""
     for age in range(4):
-        fill_day(store, NOON - age * DAY_US)
-    monkeypatch.setattr(disk_share, "disk_of", lambda _: Disk(10**12, 0))
+        fill_day(any_store, NOON - age * DAY_US)
+    first, *others = sorted(disk_share.disks(any_store))
+    full = {first: Disk(10**12, 0), **dict.fromkeys(others, Disk(10**12, 10**12))}
+    monkeypatch.setattr(disk_share, "disks", lambda _: full)
     now = [NOON]
 
     def keeper() -> Housekeeper:
         notice = Notice(tmp_path / "retention.json")
-        return Housekeeper(store, RetentionSettings(disk_share=0.5), clock=lambda: now[0], notice=notice)
+        return Housekeeper(any_store, RetentionSettings(disk_share=0.5), clock=lambda: now[0], notice=notice)
 
     keeper().work(0.0)
-    assert days_left(store) == ["2025-11-19", "2025-11-20", "2025-11-21", "2025-11-22"]
+    assert days_left(any_store) == ["2025-11-19", "2025-11-20", "2025-11-21", "2025-11-22"]
     now[0] += round(RETENTION_SECONDS * 1e6)
     keeper().work(0.0)
-    assert days_left(store) == ["2025-11-21", "2025-11-22"]
+    assert days_left(any_store) == ["2025-11-21", "2025-11-22"]
 
 
-def test_the_disk_of_a_store_is_known(store: ClickHouse) -> None:
-    """A5: the engine tells size and room of its disks."""
-    disk = disk_share.disk_of(store)
-    assert disk.total >= disk.free > 0
+def test_the_disks_of_a_store_are_known(any_store: ClickHouse) -> None:
+    """A5: each server tells size and room of its disks, and what it holds adds up to the partitions of the store."""
+    fill_day(any_store, NOON)
+    disks, held = disk_share.disks(any_store), disk_share.held(any_store)
+    assert len(disks) == max(1, len(any_store.settings.urls))
+    assert all(disk.total >= disk.free > 0 for disk in disks.values())
+    assert held.keys() <= disks.keys()
+    spans = sum(size for sizes in held.values() for part, size in sizes.items() if part[0] == "spans")
+    assert spans == sum(part.bytes for part in partitions(any_store) if part.table == "spans") > 0

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hopline_collector.known_trace import SERVICE, TAG, UID
 from hopline_deploy import access
-from hopline_deploy.canary.probe import SERVICE, UID, WAYS, Probe, new_probe
+from hopline_deploy.canary.probe import WAYS, Probe, new_probe
 from hopline_deploy.canary.rounds import DOOR, run_round
 from hopline_deploy.ports import free_ports
 from hopline_deploy.remote import Remote, RemoteError
@@ -149,10 +150,13 @@ def test_a_guarded_process_finds_its_own_trace(
         everywhere = dict.fromkeys((DOOR, *WAYS), 1.0)
         wait_until(lambda: right_by_way(client) == everywhere, 90, what="a round that is right in every way")
         assert "canary" not in client.get("/health/ready").json()["troubles"]
-        for path, name in (("traces", "traces"), ("services", "services"), ("stats", "services"), ("errors", "groups")):
-            assert client.get(f"/api/v1/{path}").json()[name] == [], path
+        answers = [path for path, methods in client.get("/openapi.json").json()["paths"].items() if "get" in methods]
+        plain = [path for path in answers if "{" not in path and path != "/metrics"]
+        for path in (*plain, "/", "/search", "/map", "/system", "/api/v1/users/timeline?uid=hopline"):
+            assert "canary" not in client.get(path).text, path
         asked = {"load_test": "only", "uid": UID}
         assert client.get("/api/v1/traces", params=asked).json()["count"] >= 1
+        assert TAG in client.get("/api/v1/tags", params=asked).text
 
 
 def test_a_door_that_is_away_is_told(

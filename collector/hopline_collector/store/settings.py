@@ -64,6 +64,10 @@ class StoreSettings:
         """``system.<table>`` of all shards, one replica of each."""
         return f"cluster('{self.cluster}', system.{table})" if self.cluster else f"system.{table}"
 
+    def everywhere(self, table: str) -> str:
+        """``system.<table>`` of every server, replicas too: ``shardNum()`` tells them apart."""
+        return f"clusterAllReplicas('{self.cluster}', system.{table})" if self.cluster else f"system.{table}"
+
     def session(self) -> dict[str, int | str]:
         """Settings of every statement, so that it means the same on one server and on many.
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hopline.ids import new_trace_id, trace_hex
+from hopline_collector.known_trace import SERVICE, TAG, UID
 from hopline_deploy.remote import Remote
-
-SERVICE: Final = "hopline.canary"
-UID: Final = "hopline-canary"
-TAG: Final = "canary.host"
 
 _CALLS: Final = 2
 _SLOT_US: Final = 10_000_000

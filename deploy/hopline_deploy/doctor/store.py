@@ -87,7 +87,8 @@ def _look(store: ClickHouse, place: str) -> Finding:
 
 def _full_disks(store: ClickHouse) -> list[str]:
     least = store.settings.free_disk_bytes
-    found = store.ask("SELECT name, free_space FROM system.disks WHERE free_space < {least:UInt64}", {"least": least})
+    disks = f"SELECT DISTINCT name, free_space FROM {store.settings.everywhere('disks')}"
+    found = store.ask(f"{disks} WHERE free_space < {{least:UInt64}}", {"least": least})
     return [
         f"disk {name} has {free / 1e9:.1f} GB free, inserts stop below {least / 1e9:.1f} GB" for name, free in found
     ]

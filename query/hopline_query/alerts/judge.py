@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from hopline_collector import known_trace
 from hopline_query.alerts.history import KNOWN_US, History, Key, hours_before
 from hopline_query.alerts.rules import LATENCIES, Rule
 from hopline_query.service import QueryService
@@ -194,7 +195,7 @@ def _of_delay(asking: _Asking) -> Iterator[Reading]:
 def _of_canary(asking: _Asking) -> Iterator[Reading]:
     """How many ways of the process that judges found its last known trace wrong; no value where none is sent."""
     value = asking.service.wrong_ways()
-    yield Reading({}, value, asking.rule.met(value), "/search?service=hopline.canary&load_test=only")
+    yield Reading({}, value, asking.rule.met(value), f"/search?service={known_trace.SERVICE}&load_test=only")
 
 
 def _reading(

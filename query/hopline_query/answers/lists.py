@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from hopline_collector import known_trace
 from hopline_collector.block.limits import one_line
 from hopline_query.params import AHEAD_US, Params, cursor
 from hopline_query.search.filter import Expression, Term, terms
@@ -65,10 +66,16 @@ def user(reader: SpanReader, uid: str, params: Params, sampled: Callable[[Params
         ],
         "last_seen_us": max((day.last_us for day in days), default=None),
         "first_seen_us": min((day.first_us for day in days), default=None),
-        "suggestions": [] if days or not uid else [u for u in reader.uids_like(uid, 6) if u != uid][:5],
+        "suggestions": [] if days or not uid else _suggestions(reader, uid, scope),
         "sampled": estimated,
         "sampling_note": "Not every trace was kept: traces of this user may have been left out." if estimated else None,
     }
+
+
+def _suggestions(reader: SpanReader, uid: str, scope: Scope) -> list[str]:
+    """Users whose ids begin so; the canary's where load tests are shown."""
+    hidden = {uid} if scope.load_test else {uid, known_trace.UID}
+    return [like for like in reader.uids_like(uid, 7) if like not in hidden][:5]
 
 
 def summary_json(summary: TraceSummary, matched: tuple[list[str], int], now_us: int) -> dict[str, Any]:
