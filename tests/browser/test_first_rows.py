@@ -23,6 +23,23 @@ def test_first_rows_stand_while_the_rest_is_on_its_way(page: Any, large: Served)
     assert page.get_attribute("#grid", "aria-rowcount") == "10013"
 
 
+def test_what_a_search_looks_through_is_gathered_before_other_runs_are_read(page: Any, large: Served):
+    """U5: the first search waits for it and is not made twice; the usual run is asked for afterwards."""
+    held: list[Any] = []
+    asked: list[str] = []
+    page.route("**/found*", lambda route: route.continue_() if held else held.append(route))
+    page.on("request", lambda request: asked.append(request.url.split("/")[-1].split("&")[0]))
+    page.goto(f"{large.url}/trace/{TRACE_ID}")
+    page.wait_for_selector("#grid[data-ready]")
+    page.fill("#find", "charge")
+    page.wait_for_selector("#found:not(:empty)")
+    assert not {"found?words=charge", "usual"} & set(asked)
+    held[0].continue_()
+    page.wait_for_selector("#rows .match")
+    page.wait_for_selector("#usual .usual-call")
+    assert asked.count("found?words=charge") == 1
+
+
 def test_what_takes_longer_than_usual_is_said_and_leads_to_its_call(page: Any, shop: Served):
     """Y4: one sentence with both times and how many runs; a click opens the call; a second strip is that run."""
     page.goto(f"{shop.url}/trace/{TRACE_ID}")

@@ -64,6 +64,19 @@ def test_the_answer_by_band():
         assert sum(part["us"] for part in band["parts"]) == pytest.approx(band["took_us"])
 
 
+def test_a_bound_of_its_own_passes_over_what_does_not_fit():
+    """Y3: ``traces=2`` is the newest two and 20 rows: one of them has more; the answer says that it is cut."""
+    sizes = {1: 5, 2: 5, 3: 5, 4: 60}
+    rows = [
+        row
+        for n, calls in sizes.items()
+        for row in rows_of(Call("a", "x", 0, 10 * n, [Call("b", "y", 0, 1)] * calls, "server"), n, START + n)
+    ]
+    answer = QueryService(MemoryReader(rows), clock=lambda: NOW).critical_path(RANGE | {"service": "a", "traces": "2"})
+    assert (answer["traces"], answer["truncated"]) == (1, True)
+    assert answer["bands"][0]["took_us"] == 30.0
+
+
 @pytest.mark.parametrize(
     ("field", "params"),
     [("service", {}), *(("what_if", {"service": "a", "what_if": t}) for t in ("x", "a|b|z", "a|b|-1", "a|b|nan"))],

@@ -48,6 +48,22 @@ def test_a_large_trace_that_is_the_newest_is_compared_as_well():
     assert answer["compared"] == 39
 
 
+def test_the_giant_among_the_others_is_passed_over(monkeypatch):
+    """Y4: as many as fit are compared, whole, and no more rows are read than they have."""
+    monkeypatch.setattr("hopline_query.answers.usual.COMPARED_ROWS", 100)
+    small = [row for n in range(1, 40) for row in shop(n, start=START + n * MS)]
+    reads = [Call("shop", "SELECT", n, 3 * MS, sides="client", peer_kind="db") for n in range(200)]
+    giant = rows_of(Call("web", "POST /checkout", 0, 500 * MS, reads, "server"), 98, START + 60 * MS)
+    reader = MemoryReader(small + giant + shop(99, 480 * MS))
+    read, asked = [], reader.many_rows
+    monkeypatch.setattr(reader, "many_rows", lambda *of: [asked(*of), read.extend(of[0])][0])
+    answer = QueryService(reader, clock=lambda: NOW).usual(shop(99)[0].trace_id)
+    rows_each = len(shop(1))
+    assert answer["compared"] == len(read) == 100 // rows_each
+    assert [call["operation"] for call in answer["calls"]] == ["SELECT"]
+    assert answer["calls"][0]["usual_us"] == 3 * MS
+
+
 def test_a_usual_trace_has_nothing_that_stands_out():
     """Y4: so has one whose operation was seen too rarely, or at another time; an unknown one is not found."""
     usual = [row for n in range(1, 40) for row in shop(n)]

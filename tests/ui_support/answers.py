@@ -36,7 +36,7 @@ class ShopAnswers(WhyAnswers):
 
     def found(self, trace_id: str, params: Any) -> dict[str, Any]:
         """A plain word over services, names, paths and the tag that every call of the shop has."""
-        word = params["words"].lower()
+        word = params.get("words", "").lower()
         hits = [
             at
             for at, node in enumerate(self.tree)

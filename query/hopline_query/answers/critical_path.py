@@ -4,7 +4,7 @@ from typing import Any
 
 from hopline_query.answers.entry_calls import schedules, selected
 from hopline_query.answers.forest import Forest
-from hopline_query.answers.selection import answered, link
+from hopline_query.answers.selection import answered, link, most_traces
 from hopline_query.errors import BadRequestError
 from hopline_query.params import Params
 from hopline_query.store.port import SpanReader
@@ -18,7 +18,7 @@ MOST_FACTOR = 100.0
 def answer(reader: SpanReader, forest: Forest, params: Params) -> dict[str, Any]:
     """The parts of the path by band, and what would be if one of them took longer or shorter."""
     asked = _what_if(params)
-    chosen = selected(reader, forest, params)
+    chosen = selected(reader, forest, params, most_traces(params))
     plans = schedules(chosen.entries)
     found: dict[str, Any] = {
         "traces": len(plans),

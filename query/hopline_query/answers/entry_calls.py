@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hopline_query.answers.forest import Forest, Grove
+from hopline_query.answers.forest import MOST_TRACES, ROWS_A_TRACE, Forest, Grove
 from hopline_query.answers.selection import of_base
 from hopline_query.errors import BadRequestError
 from hopline_query.params import Params
@@ -32,10 +32,13 @@ def asked(params: Params) -> SearchQuery:
     return query
 
 
-def selected(reader: SpanReader, forest: Forest, params: Params, *, afresh: bool = False) -> Selected:
-    """The entry calls that are asked for, from their rows."""
+def selected(
+    reader: SpanReader, forest: Forest, params: Params, most: int = MOST_TRACES, *, afresh: bool = False
+) -> Selected:
+    """The entry calls that are asked for, from their rows; with a ``most`` of its own, in traces that fit its rows."""
     query = asked(params)
-    grove = forest.grove(reader, query, afresh=afresh)
+    fitting = most * ROWS_A_TRACE if most < MOST_TRACES else 0
+    grove = forest.grove(reader, query, most, afresh=afresh, fitting=fitting)
     return Selected(query, grove, entries_of(grove.trees, query, grove.judged), grove.truncated)
 
 

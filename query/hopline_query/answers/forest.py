@@ -59,7 +59,7 @@ class Forest:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[tuple[int, int], Tree]] = OrderedDict()
         self._rows = 0
-        self._groves: dict[tuple[SearchQuery, str], tuple[float, Grove]] = {}
+        self._groves: dict[tuple[SearchQuery, str, int], tuple[float, Grove]] = {}
 
     def grove(
         self,
@@ -69,36 +69,33 @@ class Forest:
         *,
         afresh: bool = False,
         without: str = "",
+        fitting: int = 0,
     ) -> Grove:
         """The trees of the newest ``most`` traces that ``query`` finds, whatever its page and order.
 
         ``afresh``: no search of before is reused, as where the reader holds what was there a moment ago.
         ``without``: a trace that is neither read nor counted, because the others are compared with it.
+        ``fitting``: where not 0, the rows of all traces together: one with more than are left of them is passed over.
         """
         everything = replace(query, limit=most, after=None, order_by="newest", as_of_us=0)
         if afresh:
-            return self._grove(reader, everything, without)
+            return self._grove(reader, everything, without, fitting)
+        asked = (everything, without, fitting)
         now = time.monotonic()
         with self._lock:
-            self._groves = {asked: kept for asked, kept in self._groves.items() if now - kept[0] < REUSED_S}
-            if (known := self._groves.get((everything, without))) is not None:
+            self._groves = {each: kept for each, kept in self._groves.items() if now - kept[0] < REUSED_S}
+            if (known := self._groves.get(asked)) is not None:
                 return known[1]
-        grove = self._grove(reader, everything, without)
+        grove = self._grove(reader, *asked)
         with self._lock:
-            self._groves[everything, without] = (time.monotonic(), grove)
+            self._groves[asked] = (time.monotonic(), grove)
         return grove
 
-    def _grove(self, reader: SpanReader, query: SearchQuery, without: str) -> Grove:
+    def _grove(self, reader: SpanReader, query: SearchQuery, without: str, fitting: int) -> Grove:
         found, total = reader.search(query)
         others = [summary for summary in found if summary.trace_id != without]
         total -= len(found) - len(others)
-        kept: list[TraceSummary] = []
-        rows = 0
-        for summary in others:
-            rows += summary.spans
-            if rows > query.limit * ROWS_A_TRACE and kept:
-                break
-            kept.append(summary)
+        kept = _fitting(others, fitting) if fitting else _newest(others, query.limit * ROWS_A_TRACE)
         trees = self._trees(reader, kept)
         rows_of_all = (row for tree in trees for node in tree.nodes for row in node.rows)
         texts = judged(rows_of_all, query.expression, reader.judge)
@@ -122,6 +119,28 @@ class Forest:
             self._known[trace_id] = (stamp, tree)
             while self._rows > KEPT_ROWS:
                 self._rows -= self._known.popitem(last=False)[1][1].rows
+
+
+def _newest(summaries: Sequence[TraceSummary], most: int) -> list[TraceSummary]:
+    """The first, and those that follow it as long as all have no more than ``most`` rows."""
+    kept: list[TraceSummary] = []
+    rows = 0
+    for summary in summaries:
+        rows += summary.spans
+        if rows > most and kept:
+            break
+        kept.append(summary)
+    return kept
+
+
+def _fitting(summaries: Sequence[TraceSummary], most: int) -> list[TraceSummary]:
+    """Each that still fits into ``most`` rows, in turn."""
+    kept: list[TraceSummary] = []
+    for summary in summaries:
+        if summary.spans <= most:
+            most -= summary.spans
+            kept.append(summary)
+    return kept
 
 
 def _chunks(summaries: Sequence[TraceSummary]) -> list[list[TraceSummary]]:

@@ -4,13 +4,16 @@ from typing import Any
 
 from hopline_query.answers.forest import Forest
 from hopline_query.params import HOUR_US, Params
-from hopline_query.store.port import SpanReader
+from hopline_query.store.port import SearchQuery, SpanReader
 from hopline_query.tree.node import Tree
 from hopline_query.tree.summary import summarize
 from hopline_query.why.usual import Unusual, unusual
 
 COMPARED = 100
 """Traces of the same entry operation that are looked at, the newest within half an hour of this one."""
+
+COMPARED_ROWS = 10_000
+"""Rows of those traces together: larger ones are passed over, for a page asks beside everything else it does."""
 
 MOST = 20
 """Calls that are listed."""
@@ -28,7 +31,7 @@ def answer(reader: SpanReader, forest: Forest, params: Params, tree: Tree) -> di
         "load_test": "true" if whole.load_test else "",
     }
     search = params.instead(around).search()
-    others = forest.grove(reader, search, COMPARED, without=tree.trace_id).trees if whole.service else []
+    others = _others(reader, forest, search, tree.trace_id) if whole.service else []
     return {
         "trace_id": tree.trace_id,
         "service": whole.service,
@@ -36,6 +39,10 @@ def answer(reader: SpanReader, forest: Forest, params: Params, tree: Tree) -> di
         "compared": len(others),
         "calls": [_json(one) for one in unusual(tree, others)[:MOST]],
     }
+
+
+def _others(reader: SpanReader, forest: Forest, search: SearchQuery, trace_id: str) -> list[Tree]:
+    return forest.grove(reader, search, COMPARED, without=trace_id, fitting=COMPARED_ROWS).trees
 
 
 def _json(one: Unusual) -> dict[str, Any]:

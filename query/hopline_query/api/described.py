@@ -84,7 +84,7 @@ PARAMETERS: dict[str, tuple[str, Described]] = {
     "having": ("JSON list of [kind, service, key, op, value] that an entry call is to meet", {}),
     "structure": ("{service=a} >> {kind=client AND duration>100ms}", {}),
     "cause": ("id of a cause: traces in which it began the trouble", {}),
-    "traces": ("of causes: failing traces that are looked at, the newest", {"type": "integer", "minimum": 1}),
+    "traces": ("of causes and paths: traces that are looked at, the newest", {"type": "integer", "minimum": 1}),
 }
 
 FAILURES = {
@@ -169,7 +169,7 @@ CAUSES = _described(
     "What began the failures", f"traces {SEARCHED.replace(' order_by', '').replace(' cursor', '')}", path="/causes"
 )
 ENTRIES = SEARCHED.replace(" entry order_by limit cursor", "")
-CRITICAL_PATH = _described("What decides how long entry calls take", f"what_if {ENTRIES}", path="/critical-path")
+CRITICAL_PATH = _described("What decides how long entry calls take", f"what_if traces {ENTRIES}", path="/critical-path")
 DIFFERS = _described(
     "What sets selected entry calls apart", f"base_from base_to base_filter base_version {ENTRIES}", path="/differs"
 )

@@ -7,7 +7,7 @@ import { below, changed, param } from "./url.js";
 import { cursor, ruler, splitter } from "./ruler.js";
 import { model } from "./waterfall_model.js";
 import { preview } from "./waterfall_preview.js";
-import { find } from "./waterfall_find.js";
+import { find, gathered } from "./waterfall_find.js";
 import { folding } from "./waterfall_folding.js";
 import { wireKeys } from "./waterfall_keys.js";
 import { filters } from "./waterfall_filters.js";
@@ -21,25 +21,26 @@ import { t } from "./words.js";
 const element = (id) => document.getElementById(id);
 const data = (id) => JSON.parse(element(id).textContent);
 
-/** The whole timeline: it stands in the page, or the page holds its first rows only. */
+/** The whole timeline, and a promise of the server being ready for searches: it stands in the page, or its first rows do. */
 async function load() {
   const first = data("timeline");
-  if (first.columns.key.length >= first.window.total) return first;
+  if (first.columns.key.length >= first.window.total) return [first, Promise.resolve()];
   preview(element("grid"), element("rows"), new Scene(model(first), data("palette"), first));
   const params = { shape: "timeline", adjust: first.adjusted, root: param("root") };
   const answer = await fetch(changed(new URL(below(`/api/v1/traces/${first.trace_id}`), location.href).href, params));
   if (!answer.ok) throw new Error(String(answer.status));
-  return answer.json();
+  const ready = gathered(first.trace_id, first.adjusted);
+  return [await answer.json(), ready];
 }
 
-function start(timeline) {
+function start([timeline, ready]) {
   const scene = new Scene(model(timeline), data("palette"), timeline);
   const grid = element("grid");
   const rows = view(grid, element("rows"), scene);
   const zoom = zooming(scene, grid, element("ruler"));
   const side = panel(timeline.trace_id, { onClose: rows.unselect, onSpan: (key) => actions.openKey(key) });
   const folds = folding(scene, rows);
-  const actions = { ...zoom, ...folds, ...rows.moves(folds, side), ...find(scene, rows, timeline.trace_id), ...filters(scene, rows, { dialog: element("keys") }) };
+  const actions = { ...zoom, ...folds, ...rows.moves(folds, side), ...find(scene, rows, timeline.trace_id, ready), ...filters(scene, rows, { dialog: element("keys") }) };
   ruler(element("ruler"), scene, zoom.setWindow);
   cursor(grid, element("ruler"), scene);
   minimap(element("mini"), scene, zoom.setWindow);
@@ -51,7 +52,7 @@ function start(timeline) {
   element("more")?.remove();
   rows.showSelected(side);
   grid.dataset.ready = "1";
-  usual(element("usual"), element("strip"), { scene, timeline, open: actions.openKey });
+  ready.then(() => usual(element("usual"), element("strip"), { scene, timeline, open: actions.openKey }));
 }
 
 load()

@@ -7,6 +7,8 @@ import { t } from "./words.js";
 
 /** Half the time around the trace in which its operation's other runs are looked for, in microseconds. */
 const AROUND = 1_800_000_000;
+/** Other runs, at ten calls each, in which the path of the usual one is looked for. */
+const RUNS = 1_000;
 /** Other runs from which on something is usual. */
 const LEAST_RUNS = 5;
 /** Calls that are told below the first. */
@@ -75,5 +77,6 @@ export function usual(box, strip, { scene, timeline, open }) {
 
   if (!service) return;
   asked(`/traces/${id}/usual`, {}).then(told).catch(() => box.replaceChildren(make("p", "small muted", t("usual_failed"))));
-  asked("/critical-path", { service, operation: name, from: Math.max(0, start - AROUND), to: start + AROUND }).then(drawn).catch(() => {});
+  const around = { from: Math.max(0, start - AROUND), to: start + AROUND };
+  asked("/critical-path", { service, operation: name, ...around, traces: RUNS }).then(drawn).catch(() => {});
 }

@@ -7,8 +7,21 @@ import { t } from "./words.js";
 /** Milliseconds of silence in the box before the server is asked. */
 const PAUSE = 120;
 
-/** @param {import("./waterfall_scene.js").Scene} scene */
-export function find(scene, rows, traceId) {
+async function ask(traceId, adjusted, text, signal) {
+  const path = below(`/api/v1/traces/${traceId}/found`);
+  const params = { words: text, adjust: adjusted, root: param("root") };
+  const answer = await fetch(changed(new URL(path, location.href).href, params), { signal });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
+/** Has the server gather what a search looks through while the rows are drawn: then the first is as quick as the next. */
+export function gathered(traceId, adjusted) {
+  return ask(traceId, adjusted, "").catch(() => null);
+}
+
+/** @param {import("./waterfall_scene.js").Scene} scene @param {Promise<unknown>} ready a search waits for it */
+export function find(scene, rows, traceId, ready) {
   const box = document.getElementById("find");
   const line = document.getElementById("found");
   let timer = 0;
@@ -17,22 +30,16 @@ export function find(scene, rows, traceId) {
 
   const marked = () => scene.marks?.reduce((sum, mark) => sum + mark, 0) ?? 0;
 
-  async function ask(text) {
-    const path = below(`/api/v1/traces/${traceId}/found`);
-    const params = { words: text, adjust: scene.adjusted, root: param("root") };
-    const answer = await fetch(changed(new URL(path, location.href).href, params), { signal: running.signal });
-    if (!answer.ok) throw new Error(String(answer.status));
-    return answer.json();
-  }
-
   async function search(text) {
     running?.abort();
     running = new AbortController();
+    const { signal } = running;
     remember({ q: text });
     if (!text.trim()) return show(null, "");
     line.textContent = t("loading");
     try {
-      const { found } = await ask(text);
+      await ready;
+      const { found } = await ask(traceId, scene.adjusted, text, signal);
       const marks = new Uint8Array(scene.m.n);
       for (const i of found) if (i < marks.length) marks[i] = 1;
       show(marks, found.length ? t("all_rows", { n: found.length }) : t("nothing_found"));
