@@ -119,6 +119,7 @@ def search_query(now_us: int, values: Mapping[str, str], tags: Sequence[str]) ->
         min_span_duration=_duration(values, "minDuration"),
         max_span_duration=_duration(values, "maxDuration"),
         same=tuple(parts),
+        in_parts=True,
         limit=limit,
         as_of_us=now_us,
     )

@@ -12,6 +12,7 @@ from hopline_query.store.port import MATCHED, SearchQuery
 from hopline_query.topology import aggregate
 from hopline_query.topology.pairing import by_minute
 from hopline_query.tree.build import build_tree
+from hopline_query.tree.copies import copies_of
 from hopline_query.tree.summary import TraceSummary, summarize
 
 
@@ -27,7 +28,7 @@ def matching(rows: list[Row], query: SearchQuery, known: Found) -> TraceSummary 
     if not inside:
         return None
     called = called_in(rows, query)
-    if query.by_row and not any(row_matches(row, query, called) for row in inside):
+    if query.by_row and not (any(row_matches(row, query, called) for row in inside) or _met_in_parts(inside, query)):
         return None
     if query.uid and not any(row.uid == query.uid for row in rows):
         return None
@@ -64,6 +65,19 @@ def row_matches(row: Row, query: SearchQuery, called: Callable[[Row], bool]) -> 
         and all(meets([row], part, {}) for part in query.same)
         and (not query.entry or aggregate.is_entry(row))
         and called(row)
+    )
+
+
+def _met_in_parts(rows: Iterable[Row], query: SearchQuery) -> bool:
+    """True where a span of which some row lacks the duration meets the query in parts, if that is allowed."""
+    if not query.in_parts:
+        return False
+    asked = query.part_terms()
+    of_service = [row for row in rows if row.id and row.service == query.service]
+    return any(
+        any(row.duration_us is None for row in span)
+        and all(any(meets([row], part, {}) for row in span) for part in asked)
+        for span in copies_of(of_service)
     )
 
 

@@ -22,8 +22,26 @@ def members(query: SearchQuery, conditions: Conditions) -> list[str]:
     # Rows that meet the terms are the service's and enter it: nothing else is to be found.
     told = query.asked() <= {"service", "entry", "expression"}
     if row and not (told and query.expression is not None and anchored(query.expression)):
-        found.append(f"trace_id IN (SELECT trace_id FROM {table} WHERE {' AND '.join([IN_RANGE, *row])})")
+        by_one = f"trace_id IN (SELECT trace_id FROM {table} WHERE {' AND '.join([IN_RANGE, *row])})"
+        by_parts = _by_parts(query, conditions)
+        found.append(f"({by_one} OR {by_parts})" if by_parts else by_one)
     return found
+
+
+def _by_parts(query: SearchQuery, conditions: Conditions) -> str:
+    """Traces of which a span that came in parts meets what no single row does; empty where that is not asked for."""
+    asked = query.part_terms() if query.in_parts else []
+    if len(asked) < 2:
+        return ""
+    met = [conditions.having(part, {term: conditions.term(term) for term in term_list(part)}) for part in asked]
+    return "trace_id IN ({})".format(
+        Template(statement("in_parts")).safe_substitute(
+            service=conditions.bind(query.service),
+            met=", ".join(f"{test} AS met_{place}" for place, test in enumerate(met)),
+            every=" AND ".join(f"max(met_{place})" for place in range(len(met))),
+            columns=", ".join(f"met_{place}" for place in range(len(met))),
+        )
+    )
 
 
 def _by_terms(query: SearchQuery, expression: Expression, table: str, conditions: Conditions) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hopline.model import Row
 from hopline_query.latency.figures import Figures
-from hopline_query.search.filter import Expression, Term
+from hopline_query.search.filter import And, Expression, Term
 from hopline_query.tree.summary import TraceSummary
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class SearchQuery:
     expression: Expression | None = None
     same: tuple[Expression, ...] = ()
     """Terms, and alternatives of terms, without regular expressions: to be met by the row that meets the others."""
+    in_parts: bool = False
+    """Beside ``service``, the conditions on rows may be met by one span in parts, each by another part."""
     entry: bool = False
     """The conditions on rows are to be met by an entry call: server, consumer, or without a parent."""
     errors: bool = False
@@ -111,6 +113,13 @@ class SearchQuery:
         if self.errors and self.by_row:
             found.append(Term("error", "exists", "", "error"))
         return found
+
+    def part_terms(self) -> list[Expression]:
+        """The same terms and ``same``, as one part of a span is to meet each; the service is that of all parts."""
+        found = [term for term in self.row_terms() if term.field != "service"]
+        spans = tuple(term for term in found if term.field == "duration")
+        others = [term for term in found if term.field != "duration"]
+        return [*others, *([And(spans)] if spans else []), *self.same]
 
     def asked(self) -> frozenset[str]:
         """Names of the conditions on rows that are set."""

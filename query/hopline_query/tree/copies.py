@@ -28,12 +28,17 @@ def unite(rows: Iterable[Row]) -> list[Row]:
     Identity is (id, kind, service, instance): two services that report one id stay two rows,
     as do two uses of one id hours apart. Of rows without an id only exact copies fall together.
     """
+    united = [_merge(copies) for copies in copies_of(rows)]
+    united.sort(key=order)
+    return united
+
+
+def copies_of(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows of each identity: copies and parts of one span."""
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(_identity(row), []).append(row)
-    united = [_merge(part) for copies in groups.values() for part in _uses(copies)]
-    united.sort(key=order)
-    return united
+    return [use for copies in groups.values() for use in _uses(copies)]
 
 
 def order(row: Row) -> tuple[int, str, str, str, str, str, str]:
