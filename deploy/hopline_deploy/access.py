@@ -2,8 +2,9 @@
 
 A token file has a line per token: a scope (``write``, ``read`` or ``admin``, which
 is both and more), the SHA-256 of the token in hex, and if wanted ``name=NAME``,
-``until=TIME`` (RFC 3339), after which it is good for nothing, and for ``write`` alone
-``services=PREFIX,PREFIX``: it may send rows of no other service. ``#`` begins a comment.
+``until=TIME`` (RFC 3339), after which it is good for nothing, and for ``write`` and ``read``
+``services=PREFIX,PREFIX``: it may send rows, or see figures, of no other service
+(`hopline_deploy.own_figures`). ``#`` begins a comment.
 The file is looked at again every half second, so a line taken out is a token revoked. Programs send
 ``Authorization: Bearer TOKEN``. A browser asks for a password (HTTP Basic, any user
 name), which is the token.
@@ -29,7 +30,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hopline_collector.audit import WHO
-from hopline_collector.door.sender import PREFIXES
+from hopline_collector.door.sender import PREFIXES, SEEN
+from hopline_deploy import own_figures
 from hopline_deploy.base_path import below
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Token:
     until: float = math.inf
     """Seconds since the epoch."""
     services: tuple[str, ...] = ()
-    """Beginnings of the names of services whose rows it may send; empty: of any."""
+    """Beginnings of the names of services whose rows it may send or figures it may see; empty: of any."""
 
 
 def load(path: Path) -> tuple[Token, ...]:
@@ -160,8 +162,8 @@ def _parse(words: list[str], place: str) -> Token:
 
 def _prefixes(scope: str, text: str, place: str) -> tuple[str, ...]:
     found = tuple(text.split(","))
-    if scope != "write":
-        raise TokenError(f"{place}: services: only a token with scope write is bound to services, not {scope}")
+    if scope == "admin":
+        raise TokenError(f"{place}: services: a token with scope write or read is bound to services, not admin")
     if not all(found):
         raise TokenError(f"{place}: services is {text!r}: expected beginnings of names, such as shop-,pay")
     return found
@@ -229,24 +231,28 @@ class AccessMiddleware:
         shown = _presented(Headers(scope=scope).get("authorization", ""))
         known = _known(self._tokens(), shown)
         held = {token.scope for token in known}
+        seen = bound_services(known, "read") if "read" in held else ()
         if path in OPEN:
-            await self._app(scope if held else {**scope, _STRANGER: True}, receive, send)
+            await self._app(scope if held and not seen else {**scope, _STRANGER: True}, receive, send)
             return
         needed = needed_scope(scope["method"], path)
-        if held & {needed, "admin"}:
-            PREFIXES.set(bound_services(known))
+        bound = needed == "read" and seen and not own_figures.opens(seen, path, scope["query_string"].decode("latin-1"))
+        if held & {needed, "admin"} and not bound:
+            PREFIXES.set(bound_services(known, "write"))
+            SEEN.set(seen)
             WHO.set(known[0].name or f"sha256:{known[0].digest.hex()}")
             await self._app(scope, receive, send)
             return
         self._note(403 if held else 401, shown, needed, (scope.get("client") or ("",))[0])
-        await _refusal(known=bool(held), needed=needed)(scope, receive, send)
+        reason = own_figures.refusal(seen) if bound else f"this token may not {needed}" if held else ""
+        await _refusal(reason, needed)(scope, receive, send)
 
 
-def bound_services(known: Sequence[Token]) -> tuple[str, ...]:
-    """What the lines of one token bind its posts to; a line without services, or of an admin, binds to nothing."""
-    writing = [token for token in known if token.scope in {"write", "admin"}]
-    free = any(not token.services for token in writing)
-    return () if free else tuple(prefix for token in writing for prefix in token.services)
+def bound_services(known: Sequence[Token], scope: str) -> tuple[str, ...]:
+    """What the lines of one token bind this scope to; a line without services, or of an admin, binds to nothing."""
+    lines = [token for token in known if token.scope in {scope, "admin"}]
+    free = any(not token.services for token in lines)
+    return () if free else tuple(prefix for token in lines for prefix in token.services)
 
 
 def writers_only(tokens: Tokens, note: Note = nothing) -> Admit:
@@ -263,7 +269,7 @@ def writers_only(tokens: Tokens, note: Note = nothing) -> Admit:
         if not held & {"write", "admin"}:
             note(403, shown, "write", address)
             raise RefusedError(403, "forbidden", "this token may not write")
-        PREFIXES.set(bound_services(known))
+        PREFIXES.set(bound_services(known, "write"))
 
     return admit
 
@@ -294,10 +300,11 @@ def _presented(header: str) -> str:
     return ""
 
 
-def _refusal(*, known: bool, needed: str) -> Response:
+def _refusal(reason: str, needed: str) -> Response:
+    """The answer to a token that may not, for a reason, or to one that nobody knows."""
     from hopline_collector.door.problems import problem  # here, for every verb imports this module
 
-    if known:
-        return problem(403, f"this token may not {needed}")
+    if reason:
+        return problem(403, reason)
     challenge = "Bearer" if needed == "write" else 'Basic realm="Hopline", charset="UTF-8"'
     return problem(401, f"a token with scope {needed} is needed", headers={"WWW-Authenticate": challenge})

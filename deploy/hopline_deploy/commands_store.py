@@ -143,7 +143,7 @@ def make_token(
     *,
     name: Annotated[str, typer.Option(help="Whose it is.")] = "",
     until: Annotated[str, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z [never].")] = "",
-    services: Annotated[str, typer.Option(help="Of scope write: beginnings of service names, a,b [any].")] = "",
+    services: Annotated[str, typer.Option(help="Of write or read: beginnings of service names, a,b [any].")] = "",
 ) -> None:
     """Make an access token: the token on stdout, its line for the token file on stderr."""
     if scope not in access.SCOPES:

@@ -6,6 +6,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
+from hopline_collector.door.sender import SEEN
 from hopline_query.answers import (
     causes,
     critical_path,
@@ -332,5 +333,8 @@ class QueryService:
         return self._with_freshness(result)
 
     def _with_freshness(self, answer: Json) -> Json:
-        answer["freshness"] = self.freshness()
+        fresh = self.freshness()
+        if seen := SEEN.get():
+            fresh = fresh | {"dropping": [told for told in fresh["dropping"] if told["service"].startswith(seen)]}
+        answer["freshness"] = fresh
         return answer

@@ -104,10 +104,11 @@ def test_lines_with_services() -> None:
     token, line = access.create("write", services="shop-,pay")
     assert line.endswith("services=shop-,pay")
     parsed = access.parse_line(line, "here")
-    assert access.bound_services([parsed]) == ("shop-", "pay")
-    assert access.bound_services([parsed, access.parse_line(line.partition(" services")[0], "here")]) == ()
+    free = access.parse_line(line.partition(" services")[0], "here")
+    assert access.bound_services([parsed], "write") == ("shop-", "pay")
+    assert access.bound_services([parsed, free], "write") == ()
     assert token not in line
-    wrong = (("read", "a", "scope write"), ("write", "a,,b", "beginnings"), ("write", "a b", "blank"))
+    wrong = (("admin", "a", "write or read"), ("write", "a,,b", "beginnings"), ("write", "a b", "blank"))
     for scope, services, says in wrong:
         with pytest.raises(access.TokenError, match=says):
             access.create(scope, services=services)
