@@ -87,7 +87,7 @@ def compose(role: Role, settings: Settings, port: int = 0) -> ASGIApp:
         app = AccessMiddleware(app, lambda: (*known(), *lines), parts.refused)
     app = OriginMiddleware(app, settings.allow_origins)
     if is_loopback(settings.listen_host):
-        app = HostMiddleware(app, (settings.listen_host, *settings.hosts))
+        app = HostMiddleware(app, (settings.listen_host, *settings.names()))
     app = MannersMiddleware(app)
     return BasePathMiddleware(app, settings.base_path) if settings.base_path else app
 

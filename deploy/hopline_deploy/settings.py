@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from hopline_deploy.access import is_loopback
 from hopline_deploy.remote import is_address
@@ -149,6 +150,8 @@ class Settings:
                 f"listen_host is {self.listen_host}: strangers could read everything; set tokens (a file that "
                 "hopline token fills) or behind_proxy"
             )
+        if self.public_url and not is_address(self.public_url):
+            raise SettingsError(f"public_url is {self.public_url!r}: use the address of the pages, https://...")
         if self.base_path and (not self.base_path.startswith("/") or self.base_path.endswith("/")):
             raise SettingsError(f"base_path is {self.base_path!r}: begin with / and do not end with it")
 
@@ -168,6 +171,11 @@ class Settings:
             raise SettingsError(f"canary_s is {self.canary_s}: use 1 to {_CANARY_MOST_S}")
         if self.canary_address() and not is_address(self.canary_address()):
             raise SettingsError(f"canary is {self.canary!r}: use on, off or the address of a collector, http://...")
+
+    def names(self) -> tuple[str, ...]:
+        """Host names under which people reach it: those of `hosts`, and that of `public_url`."""
+        public = urlsplit(self.public_url).hostname
+        return (*self.hosts, public) if public else self.hosts
 
     def runs_canary(self) -> bool:
         """Whether known traces are sent."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from hopline_deploy.behind_proxy import ProxyMiddleware
 from hopline_deploy.settings import Settings, SettingsError
 from support.hopline_process import Server
 
+PAGE = Path(__file__).parents[2] / "docs" / "sign-in.md"
+
 
 @contextmanager
 def proxy(server: str, token: str) -> Iterator[str]:
@@ -35,7 +38,7 @@ def proxy(server: str, token: str) -> Iterator[str]:
                 return
             taken = {"cookie", "authorization", "x-forwarded-user"}
             kept = {name: value for name, value in self.headers.items() if name.lower() not in taken}
-            kept |= {"Authorization": f"Bearer {token}", "X-Forwarded-User": "alice"}
+            kept |= {"Authorization": f"Bearer {token}", "X-Forwarded-User": "alice", "Host": "tracing.example.org"}
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer = httpx.request(self.command, f"{server}{self.path}", headers=kept, content=body, timeout=60)
             self.send_response(answer.status_code)
@@ -57,16 +60,13 @@ def proxy(server: str, token: str) -> Iterator[str]:
     listening.server_close()
 
 
-def test_people_read_through_it_and_nobody_administers(
-    hopline_up: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A4: strangers are sent to sign in, users see pages and answers, admin verbs are refused to all of them."""
+def test_people_read_through_it_and_nobody_administers(hopline_up: Callable[..., Server], tmp_path: Path) -> None:
+    """A4: with the page's settings strangers sign in, users see pages and answers, none of them may administer."""
     token, line = access.create("read", "proxy")
     (tmp_path / "tokens").write_text(line)
-    chosen = {"TOKENS": tmp_path / "tokens", "BEHIND_PROXY": "true", "PROXY_USER_HEADER": "X-Forwarded-User"}
-    for name, value in chosen.items():
-        monkeypatch.setenv(f"HOPLINE_{name}", str(value))
-    server = hopline_up()
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "hopline.toml").write_text(shown.replace("/etc/hopline.tokens", str(tmp_path / "tokens")))
+    server = hopline_up("--config", str(tmp_path / "hopline.toml"))
     with proxy(server.url, token) as url, httpx.Client(base_url=url, timeout=60) as client:
         assert client.get("/").headers["Location"] == "https://login.example/authorize"
         alice = {"Cookie": "session=alice"}

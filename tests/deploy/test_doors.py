@@ -29,11 +29,13 @@ def ask(folder: Path, method: str, path: str, headers: dict[str, str] | None = N
     [
         *(("evil.com", 421), ("10.0.0.1", 421), ("evil.com:9411", 421)),
         *(("localhost:9411", 404), ("[::1]:9411", 404), ("127.0.0.1", 404), ("tracing.example", 404)),
+        *(("pages.example", 404), ("pages.example:9411", 404)),
     ],
 )
 def test_on_loopback_only_known_hosts_are_served(tmp_path: Path, host: str, status: int) -> None:
     """R5: a name of a stranger's that leads to this machine opens nothing."""
-    assert ask(tmp_path, "GET", "/nothing", {"host": host}, hosts=("tracing.example",)).status_code == status
+    known: dict[str, Any] = {"hosts": ("tracing.example",), "public_url": "https://pages.example/traces"}
+    assert ask(tmp_path, "GET", "/nothing", {"host": host}, **known).status_code == status
 
 
 @pytest.mark.parametrize(
