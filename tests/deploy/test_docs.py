@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from typer.main import get_command
 
 import hopline
+from hopline import launch
 from hopline.testing import Recorder
 from hopline_collector.block import limits
 from hopline_collector.rules import rules
@@ -25,8 +27,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-_SHELL = re.compile(r"^ *```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
-_COMMAND = re.compile(r"(?:export )?(?:[A-Z_]+=\S+ )*(?:hopline|make) |export [A-Z_]+=")
+_FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+_COMMAND = re.compile(r"(?:export )?(?:[A-Z_]+=\S+ )*(?:hopline|make) |export [A-Z_]+=|[A-Z_]+=\S*$")
+_OTHERS = re.compile(r"(?:pip install|opentelemetry-instrument) |GET /|#|$")
+"""What a block shows that is no command of ours: programs of others, requests, nothing."""
+_NO_SHELL = re.compile(r"hop=|0 +client|\[version|\{service=")
+"""How blocks begin that are shown to be read: a header, a trace, a message, a query."""
+_INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )*hopline [^`]+)`")
 _TOML = re.compile(r"^```toml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _JSON = re.compile(r"^```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#\s]+)")
@@ -100,30 +107,83 @@ def test_the_chinese_readme_keeps_up() -> None:
     assert targets[1] == targets[0]
 
 
+def plain_blocks(page: Path) -> list[str]:
+    """The blocks of a page that name no language: what is typed into a shell, mostly."""
+    return [block for language, block in _FENCED.findall(page.read_text()) if not language]
+
+
 def shell_lines() -> list[tuple[str, list[str]]]:
     """Page and words of each command in a block of a page, without comments."""
     found = []
     for page in PAGES:
-        for block in _SHELL.findall(page.read_text()):
+        for block in plain_blocks(page):
             lines = [line.strip() for line in block.splitlines()]
             found += [(page.name, shlex.split(line, comments=True)) for line in lines if _COMMAND.match(line)]
     return found
 
 
-def test_commands_of_the_pages_are_taken() -> None:
+def test_commands_of_the_pages_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A12: verbs, options and settings in the blocks of all pages exist and take their values; make has the targets."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(launch, "launch", lambda command, **_: started.append(command))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     names = set()
     for page, words in shell_lines():
         settings = [word.partition("=")[0] for word in words if re.fullmatch(r"[A-Z_]+=.*", word)]
         assert unknown(dict.fromkeys(settings, "")) == [], page
-        command = [word for word in words if "=" not in word or word.startswith("-")]
-        if command[0] == "make":
-            assert set(command[1:]) <= targets, (page, words)
-        if command[0] == "hopline" and command[1] != "run":
-            parsed(command[1:])
-            names.add(command[1])
+        match [word for word in words if "=" not in word or word.startswith("-")]:
+            case ["make", *asked]:
+                assert set(asked) <= targets, (page, words)
+            case ["hopline", "run", *more]:
+                launch.main(more)
+            case ["hopline", *verb]:
+                parsed(verb)
+                names.add(verb[0])
     assert len(names) >= 10
+    assert {command[0] for command in started} == {"gunicorn", "python"}
+
+
+def test_every_block_without_a_language_is_looked_at() -> None:
+    """A12: it is a header, a trace or the like, or each of its lines is a command, which a shell can read."""
+    scripts = []
+    for page in PAGES:
+        for block in plain_blocks(page):
+            if not _NO_SHELL.match(block):
+                strange = [line for line in map(str.strip, block.splitlines()) if not _known(line)]
+                assert strange == [], page.name
+                scripts.append(block)
+    assert len(scripts) >= 15
+    read = subprocess.run(["bash", "-n"], input="\n".join(scripts), text=True, capture_output=True, check=False)
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+def _known(line: str) -> bool:
+    return bool(_COMMAND.match(line) or _OTHERS.match(line))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_verbs_in_the_sentences_of_the_pages_exist(page: Path) -> None:
+    """A12: a verb that a page names in passing is one, and takes the options that stand behind it."""
+    for text in _INLINE.findall(page.read_text()):
+        words = shlex.split(text.replace("\n", " "))
+        settings = [word.partition("=")[0] for word in words if re.match(r"HOPLINE_[A-Z_]+=", word)]
+        assert unknown(dict.fromkeys(settings, "")) == [], text
+        for verb in words[words.index("hopline") + 1].split("|"):
+            named = [verb, *words[words.index("hopline") + 2 :]]
+            assert set(re.findall(r"^--[a-z-]+", "\n".join(named), re.MULTILINE)) <= options_of(named), text
+
+
+def options_of(words: list[str]) -> set[str]:
+    """The options of the verb that `words` begin with. Raises UsageError where there is none."""
+    command = get_command(app)
+    context = command.make_context("hopline", [], resilient_parsing=True)
+    while hasattr(command, "resolve_command"):
+        if not words:
+            break
+        _, command, words = command.resolve_command(context, words)
+        assert command is not None
+        context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
+    return {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
 
 
 def parsed(words: list[str]) -> None:
