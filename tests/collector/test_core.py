@@ -152,6 +152,26 @@ def test_copies_inside_a_block_are_removed_and_the_finished_one_wins() -> None:
     ]
 
 
+@given(st.permutations(range(5)))
+def test_an_id_that_is_used_again_hours_later_in_a_block_is_another_row(order: list[int]) -> None:
+    """N1: each use keeps what is its own, in whatever order the parts come; what tells no start is the first's."""
+    first, later = NOW - 3 * 3_600_000_000, NOW - 1_000_000
+    sent = [
+        wire_row(1, start_us=first, duration_us=3_600_000_000, name="first", tags={}),
+        wire_row(1, start_us=first + 3_700_000_000, duration_us=None, name="", tags={"of": "first"}),
+        wire_row(1, start_us=0, duration_us=None, name="", tags={"late": "yes"}),
+        wire_row(1, start_us=later, duration_us=5, name="again", tags={}),
+        wire_row(1, start_us=later + 1, duration_us=None, name="", tags={"of": "again"}),
+    ]
+    block = block_of(*(wire_message(sent[place]) for place in order))
+    assert block.counts.duplicate == 3
+    found = zip(*(block.columns[name] for name in ("start_us", "duration_us", "name", "tags")), strict=True)
+    assert sorted(found) == [
+        (first, 3_600_000_000, "first", {"late": "yes", "of": "first"}),
+        (later, 5, "again", {"of": "again"}),
+    ]
+
+
 def test_a_path_without_an_id_gets_one_that_its_copy_gets_too() -> None:
     """M8: rows of other path tracers get a deterministic id."""
     body = wire_message(wire_row(0, trace_id=bytes(15) + b"\x01"))

@@ -258,11 +258,14 @@ def test_an_empty_otlp_request_is_success(ask: Any, body: bytes, headers: dict[s
 
 
 def test_partial_success_tells_what_was_refused(ask: Any, intake: Memory) -> None:
-    """C4: the good spans are stored, the bad ones counted, told and kept as dead letters."""
+    """C4, N10: the good spans are stored, the bad ones counted, each named with its place, and kept as dead letters."""
     body = otlp(OTLP_SPAN, {**OTLP_SPAN, "spanId": "00" * 8}, {**OTLP_SPAN, "traceId": "00" * 16})
     told = ask("/v1/traces", body, JSON).json()["partialSuccess"]
     assert told["rejectedSpans"] == "2"
-    assert told["errorMessage"].startswith("span 1: bad_id")
+    assert [part.split(": ")[:2] for part in told["errorMessage"].split("; ")] == [
+        ["span 1", "bad_id"],
+        ["span 2", "bad_trace_id"],
+    ]
     answer = ExportTraceServiceResponse.FromString(ask("/v1/traces", protobuf(body), PROTOBUF).content)
     assert answer.partial_success.rejected_spans == 2
     messages = [Message(offset, *entry) for offset, entry in enumerate(intake.entries)]

@@ -1,8 +1,9 @@
 """Copies and parts of one row that meet in a block become one row (C8, M5).
 
-A row is (trace, id, kind, service, instance). Zipkin's clients may report a span in parts,
-start and name first, duration and tags later; ours sends an unfinished copy before the
-finished one. They are united field by field, whatever their order.
+A row is (trace, id, kind, service, instance), used once: hours later the same is another row.
+Zipkin's clients may report a span in parts, start and name first, duration and tags later;
+ours sends an unfinished copy before the finished one. They are united field by field,
+whatever their order.
 """
 
 from typing import Any, Final
@@ -11,6 +12,9 @@ from hopline_collector.block import limits
 from hopline_collector.block.normalise import Columns
 
 Identity = tuple[bytes, int, int, str, str]
+
+REUSED_US: Final = 3_600_000_000
+"""A copy that starts this long after all known ends is another span under the same id."""
 
 _APART: Final = frozenset(
     {
@@ -34,11 +38,27 @@ def unite(columns: Columns) -> list[int]:
     for row, key in enumerate(keys):
         groups.setdefault(key, []).append(row)
     gone: list[int] = []
-    for rows in groups.values():
-        if len(rows) > 1:
-            _unite(columns, rows)
-            gone += rows[1:]
+    for copies in groups.values():
+        for rows in _uses(columns, copies):
+            if len(rows) > 1:
+                _unite(columns, rows)
+                gone += rows[1:]
     return sorted(gone)
+
+
+def _uses(columns: Columns, copies: list[int]) -> list[list[int]]:
+    """The copies of each use of one identity; those that tell no start belong to the first."""
+    starts, durations = columns["start_us"], columns["duration_us"]
+    told = sorted((row for row in copies if starts[row] > 0), key=starts.__getitem__)
+    if not told or starts[told[-1]] - starts[told[0]] <= REUSED_US:
+        return [copies]
+    uses, reach = [[row for row in copies if starts[row] <= 0]], starts[told[0]]
+    for row in told:
+        if starts[row] > reach + REUSED_US:
+            uses.append([])
+        uses[-1].append(row)
+        reach = max(reach, starts[row] + max(durations[row], 0))
+    return uses
 
 
 def _unite(columns: Columns, rows: list[int]) -> None:

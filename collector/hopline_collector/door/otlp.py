@@ -5,7 +5,7 @@ of a request is told as partial success and must not be sent again; errors are a
 ``google.rpc.Status``; 429 and 503 ask the sender to come again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -20,6 +20,7 @@ from hopline_collector.door import foreign
 from hopline_collector.door.bodies import Gate, RefusedError, batch_id_of, read_body
 from hopline_collector.door.intake import Intake
 from hopline_collector.formats import Decoded, DecodeError, otlp_json, otlp_protobuf
+from hopline_collector.formats.decoded import Refused
 from hopline_collector.formats.proto import message_classes
 from hopline_collector.metrics import Metrics
 from hopline_collector.sources.journal import Batch
@@ -30,6 +31,10 @@ PROTOBUF: Final = "application/x-protobuf"
 _Status: Final = message_classes("hopline.rpc", "Status: int32 code=1; string message=2")["Status"]
 _CODES: Final = {400: 3, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 """HTTP status -> code of google.rpc.Code."""
+
+
+_NAMED: Final = 20
+"""Refused spans that an answer names."""
 
 
 def add_routes(
@@ -81,13 +86,20 @@ def _answer(decoded: Decoded, encoding: str) -> bytes:
     rejected = len(decoded.refused)
     if not rejected:
         return b"{}" if encoding == JSON else b""
-    message = f"span {decoded.refused[0].index}: {decoded.refused[0].reason}: {decoded.refused[0].detail}"
+    message = _named(decoded.refused)
     if encoding == JSON:
         return msgspec.json.encode({"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": message}})
     response = ExportTraceServiceResponse()
     response.partial_success.rejected_spans = rejected
     response.partial_success.error_message = message
     return response.SerializeToString()
+
+
+def _named(refused: Sequence[Refused]) -> str:
+    """What was refused, each with its place and the reason."""
+    told = [f"span {bad.index}: {bad.reason}: {bad.detail[:200]}" for bad in refused[:_NAMED]]
+    more = len(refused) - len(told)
+    return "; ".join([*told, *([f"and {more} more"] if more else [])])
 
 
 def _refusal(refused: RefusedError, encoding: str) -> Response:

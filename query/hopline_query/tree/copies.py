@@ -10,10 +10,8 @@ from dataclasses import fields, replace
 from operator import attrgetter
 
 from hopline.model import Row
+from hopline_collector.block.parts import REUSED_US
 from hopline_query.tree.marks import has_start, settled_tags
-
-REUSED_US = 3_600_000_000
-"""A copy that starts this long after all known ends is another span under the same id."""
 
 UNNAMED = frozenset({"", "unknown"})
 """What stands for a name that was not sent; any other text is preferred."""
