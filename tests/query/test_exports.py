@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hopline.model import Row
 from hopline_query.errors import BadRequestError
 from hopline_query.exports import FORMATS
+from hopline_query.exports.otlp import request
 from hopline_query.exports.zipkin import span as zipkin_span
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
 from hopline_query.tree.build import build_tree
 from hopline_query.tree.compare import compare
+from hopline_query.tree.copies import unite
 from support.any_rows import any_row
 
 NOW = 1_763_800_060_000_000
@@ -128,6 +131,28 @@ def test_otlp_goes_back_to_its_structure(row):
     assert {a["key"]: a["value"]["stringValue"] for a in first["attributes"]} == {"reason": "batch"}
     assert second["attributes"] == []
     assert "traceState" not in other["spans"][0]["links"][0]
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_times_of_otlp_are_unsigned_numbers_of_64_bits(sent, noted):
+    """N9: a start in nanoseconds or below 0 has none in OTLP's unit: the corrected one goes out, the others as sent."""
+    tags = {"source.start_us": str(sent), "hopline.cut": "time_moved"}
+    notes = [(noted, "k", "")]
+    one = Row(TRACE, "local", "a", "x", NOW, id="a" * 16, duration_us=7, tags=tags, annotations=notes)
+    (span,) = request([one])["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    start = int(span["startTimeUnixNano"])
+    assert start == (sent if 0 <= sent <= (2**64 - 1) // 1_000 else NOW) * 1_000
+    for nanoseconds in (start, int(span["endTimeUnixNano"]), int(span["events"][0]["timeUnixNano"])):
+        assert 0 <= nanoseconds < 2**64
+
+
+def test_a_senders_own_tag_is_no_mark_of_ours():
+    """N8: only beside its mark is `source.start_us` what the collector corrected."""
+    tags = {"source.start_us": "5", "source.duration_us": "6"}
+    one = Row(TRACE, "local", "a", "x", NOW, id="a" * 16, duration_us=7, tags=tags)
+    found = zipkin_span(one)
+    assert (found["timestamp"], found["duration"], found["tags"]) == (NOW, 7, tags)
+    assert unite([one, replace(one, duration_us=None, start_us=NOW + 5, tags={})])[0].start_us == NOW
 
 
 def test_chrome(export):

@@ -14,12 +14,13 @@ from hopline_query.store.memory import MemoryReader
 NOW = 1_763_800_060_000_000
 START = 1_763_800_000_000_000
 TRACE = "6921c0de0123456789abcdef01234567"
+TAGS = {"http.route": "/", "otel.status_code": "ERROR"}
 
 
 @pytest.fixture
 def get(row):
     rows = [
-        row("0", "a", None, "server", dur=100, tags={"http.route": "/"}, uid="u1", version="1"),
+        row("0", "a", None, "server", dur=100, tags=TAGS, uid="u1", version="1"),
         row("0.1", "b", "a", "client", at=1, dur=80, peer="B", peer_kind="service"),
         row("0.1", "c", "b", "server", service="B", at=2, dur=70, caller_service="a", error=True, error_type="Timeout"),
         row("0.1.1", "d", "c", service="B", at=3, dur=None, annotations=[(START + 5, "cache", "miss")]),
@@ -92,10 +93,14 @@ def test_grafana_by_id(get):
         ({"traceID": TRACE}, 1),
         ({"traceID": [TRACE, TRACE.upper(), TRACE]}, 1),
         ({"service": "B", "tags": json.dumps({"error": "yes"})}, 1),
+        ({"service": "B", "tags": json.dumps({"event": "cache", "message": "miss"})}, 1),
+        ({"service": "B", "operation": "op 0.1", "tags": json.dumps({"event": "cache"})}, 0),
+        ({"service": "a", "tags": json.dumps({"otel.status_code": "ERROR", "http.route": "/"})}, 1),
+        ({"service": "a", "tags": json.dumps({"otel.status_code": "error"})}, 0),
     ],
 )
 def test_searches(get, params, count):
-    """Q7: Jaeger's search parameters, with times also in the milliseconds that one Grafana sends."""
+    """Q7, N12: Jaeger's search parameters, logs by what they show, times also in a Grafana's milliseconds."""
     answer = get("/api/traces", **params)
     assert (answer.status_code, len(answer.json()["data"])) == (200, count)
 

@@ -13,7 +13,7 @@ from hopline_query.latency.figures import WEIGHT
 from hopline_query.params import AHEAD_US, DAY_US
 from hopline_query.search.aliases import meant
 from hopline_query.search.fields import flag
-from hopline_query.search.filter import Expression, Term, all_of
+from hopline_query.search.filter import Expression, Or, Term, all_of
 from hopline_query.search.ids import trace_id_of
 from hopline_query.service import QueryService
 from hopline_query.store.port import HISTORY_US, Scope, SearchQuery
@@ -28,6 +28,9 @@ Answer = tuple[list[Json], bool]
 
 LOOKBACK_US = 2 * DAY_US
 """How far back a search without a start looks, as Jaeger's does."""
+
+NOTED = frozenset({"event", "message"})
+"""Fields of a log, under which an annotation is shown: Jaeger's tags are looked for in logs too."""
 
 MOST_TRACES = 1_500
 """Jaeger's own largest limit."""
@@ -176,6 +179,8 @@ def _term(key: str, value: str) -> Expression:
     """Some of Jaeger's tags are fields of ours."""
     if key == "error":
         return Term(key, "=", flag(value), key)
+    if key in NOTED:
+        return Or((Term(key, "=", value), Term("annotation", "=", value, "annotation")))
     return meant(Term(key, "=", value))
 
 

@@ -5,6 +5,7 @@ field for stands in attributes `hopline.*`, so that a row which is imported agai
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -29,6 +30,8 @@ RESOURCE = {
 }
 """Attributes of a resource, and the fields that hold them."""
 SUCCEEDED, FAILED = 1, 2
+LAST_US = (2**64 - 1) // 1_000
+"""The last time that 64 bits of nanoseconds hold, in microseconds."""
 
 SCOPE, SCOPE_NAME, SCOPE_VERSION = "otel.scope.", "otel.scope.name", "otel.scope.version"
 STATUS, STATUS_TEXT, TRACE_STATE = "otel.status_code", "otel.status_description", "w3c.tracestate"
@@ -56,7 +59,7 @@ def request(rows: Iterable[Row]) -> Json:
     ids = unique(known)
     found: dict[bytes, tuple[Json, dict[bytes, tuple[Json, list[tuple[Row, Json]]]]]] = {}
     for row, (own, parent) in zip(known, ids, strict=True):
-        sent = as_sent(row)
+        sent = _in_nanoseconds(row)
         told = _told(row)
         resource, scope = _resource(row, told), _scope(row)
         _, scopes = found.setdefault(msgspec.json.encode(resource), (resource, {}))
@@ -74,12 +77,25 @@ def request(rows: Iterable[Row]) -> Json:
     }
 
 
+def _in_nanoseconds(row: Row) -> Row:
+    """The row as it was sent, with the corrected times where OTLP has no number for those."""
+    sent = as_sent(row)
+    if 0 <= sent.start_us <= LAST_US:
+        return sent
+    return replace(sent, start_us=row.start_us, annotations=row.annotations)
+
+
+def _nanos(at_us: int) -> str:
+    """A time in nanoseconds, the nearest that OTLP's 64 bits hold."""
+    return f"{min(max(at_us, 0), LAST_US) * 1_000}"
+
+
 def span(row: Row, told: _Resource | None, own: str, parent: str) -> Json:
     """One row as an OTLP span, under the id and the parent that are its own in the answer; nanoseconds are strings."""
     found: Json = {"traceId": row.trace_id, "spanId": own, "parentSpanId": parent, "name": row.name}
-    found |= {"kind": KINDS[row.kind], "startTimeUnixNano": f"{row.start_us * 1_000}"}
+    found |= {"kind": KINDS[row.kind], "startTimeUnixNano": _nanos(row.start_us)}
     if row.duration_us is not None:
-        found["endTimeUnixNano"] = f"{(row.start_us + row.duration_us) * 1_000}"
+        found["endTimeUnixNano"] = _nanos(row.start_us + row.duration_us)
     types = _decoded(row.attrs.get(TYPES, ""), dict[str, str]) or {}
     tags = _tags(row, told)
     added = {} if told else _readable(row, tags)
@@ -166,7 +182,7 @@ def _scope(row: Row) -> Json:
 
 def _event(at_us: int, name: str, value: str) -> Json:
     """An annotation as the event that it was (hopline_collector.formats.otlp_events)."""
-    found: Json = {"timeUnixNano": f"{at_us * 1_000}", "name": name}
+    found: Json = {"timeUnixNano": _nanos(at_us), "name": name}
     if not value:
         return found | {"attributes": []}
     told = _decoded(value, dict[str, Any]) if value.startswith("{") else None

@@ -3,7 +3,17 @@
 from dataclasses import replace
 
 from hopline.model import Row
-from hopline_query.tree.marks import BAD_DURATION, CUT, EMPTY, KEPT, MOVED, NULL_TAG, SOURCE_DURATION, SOURCE_START
+from hopline_query.tree.marks import (
+    BAD_DURATION,
+    CUT,
+    EMPTY,
+    KEPT,
+    MOVED,
+    NULL_TAG,
+    SOURCE_DURATION,
+    SOURCE_START,
+    marks_of,
+)
 
 CORRECTED = frozenset({EMPTY, KEPT, MOVED, BAD_DURATION, NULL_TAG})
 """Marks of what :func:`as_sent` takes back; others tell of what is gone."""
@@ -15,12 +25,14 @@ STRUCTURE = frozenset({TYPES, "otel.scope.types", "otel.resource"})
 
 def as_sent(row: Row) -> Row:
     """The row with the times and the name of its sender; start 0 where none was sent."""
-    marks = row.tags.get(CUT, "").split(",")
-    start = _number(row.tags.get(SOURCE_START, ""), row.start_us) or 0
-    duration = _number(row.tags.get(SOURCE_DURATION, ""), row.duration_us)
+    marks = marks_of(row)
+    moved, bad = MOVED in marks, BAD_DURATION in marks
+    start = (_number(row.tags.get(SOURCE_START, ""), row.start_us) if moved else row.start_us) or 0
+    duration = _number(row.tags.get(SOURCE_DURATION, ""), row.duration_us) if bad else row.duration_us
     back = row.start_us - start if start and KEPT not in marks else 0
-    tags = {key: value for key, value in row.tags.items() if key not in {CUT, SOURCE_START, SOURCE_DURATION}}
-    left = ",".join(mark for mark in marks if mark and mark not in CORRECTED)
+    ours = {CUT, *([SOURCE_START] if moved else []), *([SOURCE_DURATION] if bad else [])}
+    tags = {key: value for key, value in row.tags.items() if key not in ours}
+    left = ",".join(mark for mark in marks if mark not in CORRECTED)
     return replace(
         row,
         name="" if EMPTY in marks else row.name,

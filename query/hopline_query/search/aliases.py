@@ -36,7 +36,8 @@ def meant(term: Term) -> Expression:
     if term.field:
         return term
     if term.key == STATUS and term.op in {"=", "!="} and term.value.upper() == "ERROR":
-        return replace(term, key="error", op="=", value="true" if term.op == "=" else "false", field="error")
+        failed = replace(term, key="error", op="=", value="true" if term.op == "=" else "false", field="error")
+        return Or((term, failed)) if term.op == "=" else failed
     field = FIELD_OF.get(term.key, "")
     if not field:
         return term

@@ -9,22 +9,28 @@ MOVED, BAD_DURATION, NULL_TAG = "time_moved", "bad_duration", "null_tag"
 SOURCE_START, SOURCE_DURATION = "source.start_us", "source.duration_us"
 
 
+def marks_of(row: Row) -> list[str]:
+    """What the collector corrected in the row or cut from it. Only beside its mark is a ``source.*`` tag our own."""
+    return [mark for mark in row.tags.get(CUT, "").split(",") if mark]
+
+
 def has_start(row: Row) -> bool:
     """Whether the row's start is one that its sender told: neither moved nor made up."""
-    return row.start_us > 0 and SOURCE_START not in row.tags
+    return row.start_us > 0 and MOVED not in marks_of(row)
 
 
 def settled_tags(copies: Sequence[Row], tags: dict[str, str]) -> dict[str, str]:
     """The ``tags`` of united copies without the marks of what another copy told right."""
-    if not any(CUT in row.tags or SOURCE_START in row.tags for row in copies):
+    if not any(CUT in row.tags for row in copies):
         return tags
-    marks = {mark: None for row in copies for mark in row.tags.get(CUT, "").split(",") if mark}
+    marks = {mark: None for row in copies for mark in marks_of(row)}
     gone: set[str] = set()
-    if any(map(has_start, copies)):
+    if MOVED in marks and any(map(has_start, copies)):
         gone |= {SOURCE_START, MOVED, KEPT}
-    if any(row.name and EMPTY not in row.tags.get(CUT, "").split(",") for row in copies):
+    if any(row.name and EMPTY not in marks_of(row) for row in copies):
         gone.add(EMPTY)
-    if any(row.duration_us is not None and SOURCE_DURATION not in row.tags for row in copies):
+    finished = [row for row in copies if row.duration_us is not None]
+    if BAD_DURATION in marks and any(BAD_DURATION not in marks_of(row) for row in finished):
         gone |= {SOURCE_DURATION, BAD_DURATION}
     left = ",".join(mark for mark in marks if mark not in gone)
     kept = {key: value for key, value in tags.items() if key not in gone and key != CUT}
