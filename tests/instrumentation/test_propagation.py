@@ -138,7 +138,7 @@ def test_two_traceparents_begin_anew(recorder):
     ],
 )
 def test_valid_tracestate_goes_on(recorder, headers, kept):
-    """P1: other vendors' members survive unchanged and in order, ours first, 32 at most."""
+    """P1, N16: other vendors' members survive unchanged and in order, ours first, 32 at most."""
     row = hopline.server_recv("op", [("traceparent", VALID), *(("tracestate", header) for header in headers)])
     onward = hopline.inject({})["tracestate"].split(",")
     hopline.server_send(row)
@@ -487,6 +487,6 @@ def test_weight_counts_only_from_trusted_senders(recorder, sender, weight, mark)
 
 @pytest.mark.parametrize("flags", ["00", "01", "02", "03"])
 def test_random_flag_goes_on_as_it_came(recorder, flags):
-    """P3: W3C trace-context level 2: the random flag is kept along the trace, beside the sampled flag."""
+    """P3, N16: W3C trace-context level 2: the random flag is kept along the trace, beside the sampled flag."""
     onward = hop_to("op", {"traceparent": f"00-{TRACE}-{PARENT}-{flags}"})
     assert onward["traceparent"].endswith(f"-{flags}")

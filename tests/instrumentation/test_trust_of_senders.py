@@ -50,7 +50,7 @@ def serve(headers, address="127.0.0.1", **settings):
     ],
 )
 def test_b3_decides_with_and_without_ids(headers, recorded, sample):
-    """P2: a decision counts though no ids came with it; without one it is ours."""
+    """P2, N16: a decision counts though no ids came with it; without one it is ours."""
     rows, traceparent = serve(headers, sample=sample)
     expected = bool(sample) if recorded is None else recorded
     assert len(rows) == expected
@@ -63,7 +63,7 @@ def test_b3_decides_with_and_without_ids(headers, recorded, sample):
     ("address", "follow", "recorded"), [("8.8.8.8", False, 0), ("8.8.8.8", True, 1), ("10.0.0.1", False, 1)]
 )
 def test_a_strangers_debug_does_not_beat_our_decision(address, follow, recorded):
-    """P5: with follow_inbound off, debugging is forced by trusted senders only."""
+    """P5, N16: with follow_inbound off, debugging is forced by trusted senders only."""
     rows, _ = serve({"b3": f"{TRACE}-{SPAN}-d"}, address, follow_inbound=follow, sample=0)
     assert len(rows) == recorded
 
@@ -90,7 +90,7 @@ def test_an_edge_continues_the_traces_of_its_own_only(address, forwarded, contin
 
 
 def test_new_traces_say_that_they_are_random():
-    """P1: W3C level 2: ids of ours are random, and the flag says so."""
+    """P1, N16: W3C level 2: ids of ours are random, and the flag says so."""
     with Recorder(), hopline.span("root"):
         assert hopline.inject({})["traceparent"].endswith("-03")
     assert tracing.active() is not None

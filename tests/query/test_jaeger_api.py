@@ -93,6 +93,8 @@ def test_grafana_by_id(get):
         ({"traceID": TRACE}, 1),
         ({"traceID": [TRACE, TRACE.upper(), TRACE]}, 1),
         ({"service": "B", "tags": json.dumps({"error": "yes"})}, 1),
+        ({"service": "a", "tags": json.dumps({"version": "1"})}, 1),
+        ({"service": "B", "tags": json.dumps({"version": "1"})}, 0),
         ({"service": "B", "tags": json.dumps({"event": "cache", "message": "miss"})}, 1),
         ({"service": "B", "operation": "op 0.1", "tags": json.dumps({"event": "cache"})}, 0),
         ({"service": "a", "tags": json.dumps({"otel.status_code": "ERROR", "http.route": "/"})}, 1),

@@ -1,6 +1,7 @@
 """The filter grammar and its meaning."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,29 @@ def test_errors_name_the_column(text, column):
     with pytest.raises(BadRequestError) as caught:
         parse_filter(text)
     assert (caught.value.field, caught.value.column) == ("filter", column)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("a=b=c", 4),
+        ("url=http://x/?a=b", 16),
+        ("a=f(x)", 4),
+        ('a={"b":1}', 4),
+        ("a~^(x|y)$", 4),
+        ("a=!b", 3),
+        ("a=<b>", 3),
+    ],
+)
+def test_a_value_with_signs_is_to_be_quoted(text, column):
+    """N12: a value is never read as a part of itself: the message says what to do, and the quoted value is taken."""
+    with pytest.raises(BadRequestError) as caught:
+        parse_filter(text)
+    assert caught.value.column == column
+    assert "quote a value" in caught.value.message
+    key, sign, value = re.split("([=~])", text, maxsplit=1)
+    quoted = value.replace('"', '\\"')
+    assert brief(parse_filter(f'{key}{sign}"{quoted}"')) == text
 
 
 @given(st.text(max_size=60) | st.text(alphabet='ab=!~<>()" ANDORT\\.', max_size=60))

@@ -153,6 +153,8 @@ def test_refusals_in_zipkins_words(get, path, params, status, text):
         ({"annotationQuery": "cache miss and http.path=/a b", "serviceName": "frontend"}, []),
         ({"annotationQuery": "error"}, [SHORT[16:], LONG]),
         ({"annotationQuery": "error=boom"}, [SHORT[16:]]),
+        ({"annotationQuery": "error=true", "serviceName": "backend"}, [LONG]),
+        ({"annotationQuery": "error=false"}, []),
         ({"remoteServiceName": "mysql"}, [LONG]),
         ({"serviceName": "frontend", "minDuration": "85000"}, [LONG]),
         ({"serviceName": "backend", "minDuration": "85000"}, []),

@@ -32,6 +32,9 @@ LOOKBACK_US = 2 * DAY_US
 NOTED = frozenset({"event", "message"})
 """Fields of a log, under which an annotation is shown: Jaeger's tags are looked for in logs too."""
 
+FACTS = frozenset({"zone", "env", "version"})
+"""Tags of a process that are shown under our fields' names."""
+
 MOST_TRACES = 1_500
 """Jaeger's own largest limit."""
 
@@ -181,6 +184,8 @@ def _term(key: str, value: str) -> Expression:
         return Term(key, "=", flag(value), key)
     if key in NOTED:
         return Or((Term(key, "=", value), Term("annotation", "=", value, "annotation")))
+    if key in FACTS:
+        return Or((Term(key, "=", value), Term(key, "=", value, key)))
     return meant(Term(key, "=", value))
 
 

@@ -14,7 +14,7 @@ from hopline_query.exports import zipkin
 from hopline_query.latency.figures import WEIGHT
 from hopline_query.params import AHEAD_US, DAY_US
 from hopline_query.search.aliases import meant
-from hopline_query.search.filter import Expression, Or, Term, all_of
+from hopline_query.search.filter import And, Expression, Not, Or, Term, all_of
 from hopline_query.service import QueryService
 from hopline_query.store.port import HISTORY_US, Edge, Scope, SearchQuery
 from hopline_query.topology.aggregate import USER, VIRTUAL
@@ -182,7 +182,18 @@ def _annotation_terms(text: str) -> list[Expression]:
 def _written(key: str, value: str, text: str) -> Expression:
     """A tag as it is asked for, or without the blanks around its value."""
     exact = meant(Term(key, "=", value, "", text))
+    if key == "error":
+        return Or((exact, *_failures(value)))
     return Or((exact, meant(Term(key, "=", value.strip(), "", text)))) if value.strip() != value else exact
+
+
+def _failures(value: str) -> list[Expression]:
+    """Failing rows whose tag ``error`` in an answer (hopline_query.exports.zipkin) is put together from our fields."""
+    told = [_term(field, value) for field in ("error_text", "error_type")]
+    if value != "true":
+        return [*told]
+    untold = [Not(Term(term.key, "exists", "", term.field)) for term in told]
+    return [*told, And((_term("error", "true"), *untold))]
 
 
 def _term(field: str, value: str) -> Term:

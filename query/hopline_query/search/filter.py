@@ -21,6 +21,7 @@ OPERATORS = ("=", "!=", "~", *COMPARISONS, "exists")
 LONGEST = 4_096
 """Characters of a filter."""
 MOST_TERMS = 32
+QUOTE_IT = ': quote a value that holds signs, key="value"'
 
 TOKEN = re.compile(
     r"""(?P<blank>\s+)|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<bracket>[()])|(?P<op>!=|>=|<=|=|~|>|<)|(?P<not>!)
@@ -206,8 +207,11 @@ class _Parser:
         self.place += 1
         value = self.next
         if value is None or value.kind not in {"word", "quoted"}:
-            raise self.trouble(f"expected a value after {op.text!r}")
+            raise self.trouble(f"expected a value after {op.text!r}{QUOTE_IT if value else ''}")
         self.place += 1
+        follows = self.next
+        if follows is not None and follows.text != ")" and follows.place == value.place + len(value.text):
+            raise self.trouble(f"did not expect {follows.text[:16]!r} right after the value{QUOTE_IT}")
         text = f"{start.text}{op.text}{value.text}"
         return _typed(Term(key, op.text, _unquote(value), "", text, start.place + 1), self.field)
 
