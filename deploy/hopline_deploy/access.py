@@ -179,12 +179,16 @@ def _seconds(text: str, place: str) -> float:
     return found.timestamp()
 
 
-def create(scope: str, name: str = "", until: str = "", services: str = "") -> tuple[str, str]:
-    """A new token, and its line for the file. Raises `TokenError` for what no line may have."""
+def create(scope: str, name: str = "", until: str | None = None, services: str | None = None) -> tuple[str, str]:
+    """A new token, and its line for the file. Raises `TokenError` for what no line may have.
+
+    A bound that is given and empty, as from a variable that is not set, is refused: it would bind to nothing.
+    """
     token = secrets.token_urlsafe(32)
     words = [scope, hashlib.sha256(token.encode()).hexdigest()]
-    further = {"name": name, "until": until, "services": services}
-    words += [f"{field}={value}" for field, value in further.items() if value]
+    bounds = {"name": name or None, "until": until, "services": services}
+    further = {field: value for field, value in bounds.items() if value is not None}
+    words += [f"{field}={value}" for field, value in further.items()]
     for field, value in further.items():
         if len(f"x{value}".partition("#")[0].split()) != 1 or "#" in value:
             raise TokenError(f"{field} is {value!r}: expected no blank and no #")

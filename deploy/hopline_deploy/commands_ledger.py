@@ -85,15 +85,13 @@ def _from_server(settings: Settings, server: str, token: str) -> dict[str, Any]:
 def _from_store(settings: Settings) -> dict[str, Any]:
     from hopline_collector.chores import books
     from hopline_collector.store.errors import StoreError
-    from hopline_deploy.opening import open_store
+    from hopline_deploy.opening import open_existing
 
-    store = open_store(settings)
     try:
-        return books.look(store).answer()
+        with closing(open_existing(settings)) as store:
+            return books.look(store).answer()
     except StoreError as error:
         fail(error, 1)
-    finally:
-        store.close()
 
 
 def _rewind(settings: Settings, *, dry_run: bool) -> list[dict[str, Any]]:
@@ -101,12 +99,12 @@ def _rewind(settings: Settings, *, dry_run: bool) -> list[dict[str, Any]]:
     from hopline_collector.sources.source import SourceError
     from hopline_collector.store.errors import StoreError
     from hopline_collector.store.writer import ClickHouseWriter
-    from hopline_deploy.opening import open_store
+    from hopline_deploy.opening import open_existing
 
     servers = tuple(filter(None, (part.strip() for part in settings.kafka.split(","))))
     try:
         with (
-            closing(ClickHouseWriter(open_store(settings))) as writer,
+            closing(ClickHouseWriter(open_existing(settings))) as writer,
             closing(GroupPositions(servers, settings.group, settings.kafka_client_options())) as group,
         ):
             places = group.places(settings.topic_formats())

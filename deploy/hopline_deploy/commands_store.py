@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from json import dumps as to_json
@@ -14,7 +15,7 @@ from hopline_deploy import settings as table
 from hopline_deploy.commands_read import SERVER_DEFAULT, Server, Token
 from hopline_deploy.commands_retention import expired_line
 from hopline_deploy.options import ClickHouse, Data, Database, File, Json, Kafka, effective, fail
-from hopline_deploy.settings import Loaded
+from hopline_deploy.settings import Loaded, Settings
 
 if TYPE_CHECKING:
     # The store's parts take half a second to import, and `hopline --help` needs none of them.
@@ -82,25 +83,24 @@ def retention_plan(
 ) -> None:
     """Show what the retention would drop today, before it does. An embedded store must be at rest."""
     from hopline_deploy.compose import retention
-    from hopline_deploy.opening import open_store
 
     loaded = effective({"data": data, "clickhouse": clickhouse, "database": database}, config)
-    _show_expired(open_store(loaded.settings), retention(loaded.settings), as_json=json)
+    _show_expired(loaded.settings, retention(loaded.settings), as_json=json)
 
 
-def _show_expired(store: "Store", kept: "RetentionSettings", *, as_json: bool) -> None:
+def _show_expired(settings: Settings, kept: "RetentionSettings", *, as_json: bool) -> None:
     from hopline_collector.chores import disk_share
     from hopline_collector.chores.retention import plan
     from hopline_collector.store.errors import StoreError
+    from hopline_deploy.opening import open_existing
 
     try:
-        today = datetime.now(UTC).date()
-        aged = plan(store, kept, today)
-        expired = [asdict(part) for part in (*aged, *disk_share.plan(store, kept.disk_share, today, aged))]
+        with closing(open_existing(settings)) as store:
+            today = datetime.now(UTC).date()
+            aged = plan(store, kept, today)
+            expired = [asdict(part) for part in (*aged, *disk_share.plan(store, kept.disk_share, today, aged))]
     except StoreError as error:
         fail(error, 1)
-    finally:
-        store.close()
     if as_json:
         typer.echo(to_json(expired))
         return
@@ -142,8 +142,10 @@ def make_token(
     scope: Annotated[str, typer.Option(help="write (send spans), read (pages and API) or admin (both).")] = "read",
     *,
     name: Annotated[str, typer.Option(help="Whose it is.")] = "",
-    until: Annotated[str, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z [never].")] = "",
-    services: Annotated[str, typer.Option(help="Of write or read: beginnings of service names, a,b [any].")] = "",
+    until: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-01T00:00:00Z [never].")] = None,
+    services: Annotated[
+        str | None, typer.Option(help="Of write or read: beginnings of service names, a,b [any].")
+    ] = None,
 ) -> None:
     """Make an access token: the token on stdout, its line for the token file on stderr."""
     if scope not in access.SCOPES:

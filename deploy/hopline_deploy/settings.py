@@ -163,6 +163,10 @@ class Settings:
             raise SettingsError(f"disk_share is {self.disk_share}: use 0 to 1")
         if self.insert_quorum and not (self.cluster and self.replicated):
             raise SettingsError("insert_quorum: only a replicated cluster has more than one copy, leave it at 0")
+        for address in filter(None, (part.strip() for part in self.clickhouse.split(","))):
+            if not is_address(address):
+                told = address.rpartition("@")[2]
+                raise SettingsError(f"clickhouse is {told!r}: use http://user:password@host:8123, or https")
         if "," in self.clickhouse and not self.cluster:
             raise SettingsError("clickhouse names several servers: name their cluster by setting cluster")
 

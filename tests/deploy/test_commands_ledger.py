@@ -43,6 +43,14 @@ def hopline(children: Children, *words: str) -> tuple[int, str]:
     return code, child.output.strip().rpartition("\n")[2]
 
 
+@pytest.mark.parametrize("verb", [("ledger", "check", "--server", NOBODY), ("retention", "plan")])
+def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    """Bad input: who mistypes a folder is not told of an empty store, and finds no new one."""
+    result = CliRunner().invoke(app, [*verb, "--data", str(tmp_path / "mistyped")])
+    assert (result.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert f"no store in {tmp_path / 'mistyped'}" in result.output
+
+
 def test_a_folder_at_rest_is_looked_into(children: Children, tmp_path: Path) -> None:
     """K2: with no server running, the folder itself is read."""
     data = ("--data", str(tmp_path / "data"))

@@ -108,7 +108,12 @@ def test_lines_with_services() -> None:
     assert access.bound_services([parsed], "write") == ("shop-", "pay")
     assert access.bound_services([parsed, free], "write") == ()
     assert token not in line
-    wrong = (("admin", "a", "write or read"), ("write", "a,,b", "beginnings"), ("write", "a b", "blank"))
+    wrong = (
+        ("read", "", "beginnings"),
+        ("admin", "a", "write or read"),
+        ("write", "a,,b", "beginnings"),
+        ("write", "a b", "blank"),
+    )
     for scope, services, says in wrong:
         with pytest.raises(access.TokenError, match=says):
             access.create(scope, services=services)

@@ -13,6 +13,7 @@
 """
 
 import errno
+import re
 from typing import Final
 
 _AWAY_CODES: Final = frozenset(
@@ -22,6 +23,9 @@ _AWAY_CODES: Final = frozenset(
 
 _TOO_MANY: Final = 252
 """Shared by "too many parts" (wait) and "too many partitions in one block" (the block is at fault)."""
+
+_NETWORK: Final = re.compile(r"\[Errno -?\d+\] [^\"'()]+|certificate verify failed[^\"'()]*|Read timed out")
+"""In the text of an error of the connection: its cause, beside names of classes and pools."""
 
 
 class StoreError(Exception):
@@ -65,6 +69,12 @@ def unreachable(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and getattr(error, "code", None) is None
 
 
+def brief(error: BaseException) -> str:
+    """What the network said of a server that gave no answer; of other errors the whole text."""
+    found = _NETWORK.findall(str(error)) if unreachable(error) else []
+    return found[-1].strip() if found else str(error)
+
+
 def translated(error: Exception, *, shards: bool = False) -> StoreError:
     """The store error that says what to do about ``error``.
 
@@ -82,7 +92,7 @@ def translated(error: Exception, *, shards: bool = False) -> StoreError:
         return StoreAwayError(text)
     if isinstance(error, OperationalError) or (isinstance(error, OSError) and not isinstance(error, UnicodeError)):
         space = " (no space left for temporary files)" if getattr(error, "errno", 0) == errno.ENOSPC else ""
-        return StoreAwayError(text + space)
+        return StoreAwayError(brief(error) + space)
     # Encoding happens before the first byte reaches the engine.
     if isinstance(error, (DataError, UnicodeError, AttributeError, TypeError, OverflowError, ValueError)):
         return StoreRefusedError(f"{type(error).__name__}: {text}")

@@ -4,8 +4,9 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from hopline_collector.store.errors import StoreAwayError
+from hopline_collector.store.errors import StoreAwayError, brief
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ def connect(url: str, session: Mapping[str, Any], seconds: float) -> Any:
     try:
         return clickhouse_connect.get_client(
             dsn=url,
+            # Of an address it reads the host alone, and would speak in the clear to all ports but two.
+            interface=urlsplit(url).scheme or None,
             autogenerate_session_id=False,
             connect_timeout=_CONNECT_SECONDS,
             send_receive_timeout=seconds,
@@ -62,7 +65,7 @@ def connect(url: str, session: Mapping[str, Any], seconds: float) -> Any:
             settings=dict(session),
         )
     except Exception as error:
-        raise StoreAwayError(f"{shown(url)}: {error}") from error
+        raise StoreAwayError(f"{shown(url)}: {brief(error)}") from error
 
 
 def shown(url: str) -> str:
