@@ -35,6 +35,18 @@ PAGES = {
     "json": f"{TRACE}?tab=json",
 }
 TABS = ("statistics", "events", "json")
+BEYOND = """() => [...document.querySelectorAll(".scroll, .trace, .legend")].flatMap((box) => {
+  const edge = box.getBoundingClientRect().right + 1;
+  const parts = [...box.querySelectorAll("th, td, a, span:not(.visually-hidden)")];
+  return parts.filter((part) => part.getBoundingClientRect().right > edge && !part.closest(".pill"))
+    .map((part) => part.outerHTML.slice(0, 120));
+}).slice(0, 5)"""
+"""What reaches beyond the right edge of its table or card."""
+CUT = """() => [...document.querySelectorAll(".wf-time")].filter((label) => {
+  const [own, line] = [label.getBoundingClientRect(), label.parentElement.getBoundingClientRect()];
+  return own.left < line.left - 1 || own.right > line.right + 1;
+}).map((label) => label.textContent)"""
+"""Figures that reach out of their lines."""
 LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh-CN"), ("dark", "zh-CN")]
 
 
@@ -79,6 +91,24 @@ def test_long_names_stay_in_their_place(name: str, page: Any):
         for place, path in PAGES.items():
             page.goto(served.url + path, wait_until="load")
             assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, place
+
+
+def test_long_names_leave_room_for_their_figures(page: Any):
+    """U11: at a desk every column of a table is in sight beside the longest name, and cards hold what they show."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    with serve(ShopAnswers(hostile="W" * 300)) as served:
+        for place in ("home", "service", "map", "compare", "call tree", "statistics", "search", "user"):
+            page.goto(served.url + PAGES[place], wait_until="load")
+            assert page.evaluate(BEYOND) == [], place
+
+
+def test_figures_beside_bars_are_whole_on_a_phone(page: Any, shop: Served):
+    """U4: a figure stands beside its bar or over it, never cut by the edge of its line."""
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(shop.url + TRACE)
+    page.wait_for_selector("#grid[data-ready]")
+    assert page.locator(".wf-time").count() > 5
+    assert page.evaluate(CUT) == []
 
 
 def test_nothing_is_fetched_from_elsewhere(page: Any, shop: Served):

@@ -17,7 +17,7 @@ def duration(us: float | None) -> str:
     if us is None:
         return NONE
     if us < 0:
-        return "-" + duration(-us)
+        return "−" + duration(-us)  # noqa: RUF001 -- the minus sign
     for limit, unit, scale in _UNITS:
         text = _three(us / scale)
         if us < limit and float(text) * scale < limit:
@@ -79,6 +79,12 @@ def size(value: float | None) -> str:
             return f"{amount:.0f} B" if unit == "B" else f"{_three(amount)} {unit}"
         amount /= 1_000
     return f"{_three(amount)} TB"
+
+
+def short_path(path: str) -> str:
+    """A path past eight levels by its last three numbers."""
+    parts = path.split(".")
+    return "…" + ".".join(parts[-3:]) if len(parts) > 9 else path
 
 
 def moment(us: int) -> datetime:

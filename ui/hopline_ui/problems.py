@@ -32,6 +32,8 @@ FORMS: Final = tuple(
         (r"not a regular expression of RE2", "filter_regex"),
         (r"not a cursor of ours", "cursor"),
         (r"the cursor belongs to another order", "cursor_order"),
+        (r"the question (?:took|would take) too long: try a smaller range", "timeout"),
+        (r"too many questions at once: try again in a moment", "too_many"),
         (r"not a trace id, traceparent, b3 value or trace URL", "trace_id"),
         (r"expected the key of a tag, not (?P<a>.+)", "tag_key"),
         (r"no service (?P<a>.+) was seen", "service_unknown"),

@@ -7,7 +7,7 @@ const UNITS = [[1e3, "µs", 1], [1e6, "ms", 1e3], [6e7, "s", 1e6]];
 /** Three significant digits and a unit. @param {number|null} us */
 export function duration(us) {
   if (us === null || us === undefined) return NONE;
-  if (us < 0) return "-" + duration(-us);
+  if (us < 0) return "−" + duration(-us);
   for (const [limit, unit, scale] of UNITS) {
     const text = three(us / scale);
     if (us < limit && Number(text) * scale < limit) return `${text} ${unit}`;
@@ -16,6 +16,11 @@ export function duration(us) {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${pad(seconds % 60)} s`;
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
+}
+
+/** A round number of an axis: short, so long times stay in seconds. */
+export function tick(us) {
+  return us < 6e7 ? duration(us) : `${count(us / 1e6)} s`;
 }
 
 function three(value) {

@@ -1,7 +1,7 @@
 // Traces by time and duration; drag a rectangle to list exactly those.
 
 import { colours, drag, fit, keepDrawn } from "./canvas.js";
-import { duration, moment } from "./fmt.js";
+import { moment, tick } from "./fmt.js";
 
 const LEFT = 56;
 const BOTTOM = 18;
@@ -76,7 +76,7 @@ export function scatter(canvas, points, { zone, onBrush, onOpen }) {
     for (const us of rounds(scales.length(height - BOTTOM), scales.length(TOP), (height - TOP - BOTTOM) / 24)) {
       const y = scales.y(us);
       context.textAlign = "right";
-      context.fillText(duration(us), LEFT - 8, y);
+      context.fillText(tick(us), LEFT - 8, y);
       context.beginPath();
       context.moveTo(LEFT, y);
       context.lineTo(width - 8, y);

@@ -7,6 +7,9 @@ import { t } from "./words.js";
 /** Width of a toggle and the gap beside it, which a row without one leaves free. */
 const TOGGLE = 24;
 
+/** Width that the figure beside a bar takes at most. */
+const LABEL = 64;
+
 const SVG = "http://www.w3.org/2000/svg";
 
 const ICONS = {
@@ -51,11 +54,17 @@ function shell(position, depth) {
   row.tabIndex = -1;
   const name = make("div", "wf-name");
   name.setAttribute("role", "gridcell");
-  name.style.paddingLeft = `${8 + indent(depth)}px`;
+  name.style.paddingLeft = indented(8, depth);
   const line = make("div", "wf-line");
   line.setAttribute("role", "gridcell");
   row.append(name, line);
   return { row, name, line };
+}
+
+/** In a narrow column the deepest rows are indented by less than half of it. */
+function indented(first, depth) {
+  const pixels = indent(depth);
+  return `calc(${first}px + min(${pixels}px, ${pixels / 4}%))`;
 }
 
 function toggle(expanded) {
@@ -84,7 +93,7 @@ function nodeRow(scene, i, position) {
     const expanded = !scene.collapsed.has(i);
     row.setAttribute("aria-expanded", String(expanded));
     name.append(toggle(expanded));
-  } else name.style.paddingLeft = `${8 + TOGGLE + indent(columns.depth[i])}px`;
+  } else name.style.paddingLeft = indented(8 + TOGGLE, columns.depth[i]);
   name.append(pathOf(columns.span_id[i]), what(m, i, service));
   marksOf(name, flags, columns.attempt[i]);
   bars(scene, line, i);
@@ -135,12 +144,12 @@ function bars(scene, line, i) {
     line.append(inner);
   }
   if (scene.critical && scene.stretches.has(i)) line.append(band(scene.stretches.get(i), window));
-  if (columns.flags[i] & FLAG.timeless) label(line, window, start, start, t("time_unknown"));
+  if (columns.flags[i] & FLAG.timeless) label(line, scene, start, start, t("time_unknown"));
   if (columns.flags[i] & FLAG.placeholder) return;
   // Beside both bars: with skewed clocks the callee's can lie outside its caller's.
   const first = two ? Math.min(start, columns.inner_start[i]) : start;
   const last = two ? Math.max(start + length, columns.inner_start[i] + columns.inner_duration[i]) : start + length;
-  label(line, window, first, last, duration(length));
+  label(line, scene, first, last, duration(length));
 }
 
 /** The critical path along one row: one element, whatever the number of its stretches. */
@@ -158,13 +167,14 @@ function band(stretches, [from, to]) {
   return svg;
 }
 
-/** The figure stands right of its bar, or left of it where no room is left. */
-function label(line, [from, to], start, end, text) {
+/** The figure stands right of its bar, or left of it where no room is left; over it where there is none at all. */
+function label(line, { window: [from, to], width }, start, end, text) {
   const time = make("span", "wf-time", text);
   const right = (end - from) / (to - from);
   const left = (start - from) / (to - from);
-  if (right < 0.86) time.style.left = `${Math.max(0, right) * 100}%`;
-  else if (left > 0.12) time.style.right = `${Math.max(0, 1 - left) * 100}%`;
+  const room = Math.min(Math.max(0.14, LABEL / width), 0.5);
+  if (right < 1 - room) time.style.left = `${Math.max(0, right) * 100}%`;
+  else if (left > room) time.style.right = `${Math.max(0, 1 - left) * 100}%`;
   else {
     time.classList.add("over");
     time.style.left = `${Math.max(0, left) * 100}%`;

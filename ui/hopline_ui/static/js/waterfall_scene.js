@@ -24,6 +24,8 @@ export class Scene {
     this.toggled = this.nodesOf(list("fold"));
     this.unfolded = this.nodesOf(list("open"));
     this.services = new Set(list("services").map(decodeURIComponent));
+    /** Pixels of the lines. */
+    this.width = 600;
     this.marks = null;
     this.selected = m.columns.key.indexOf(param("span"));
     /** Nodes whose children are not shown. */

@@ -25,6 +25,7 @@ export function view(grid, body, scene) {
 
   function redraw() {
     const focused = hasFocus();
+    scene.width = head.lastElementChild.clientWidth || scene.width;
     list.reset(scene.rows.length);
     if (focused) list.show(active)?.focus({ preventScroll: true });
   }
