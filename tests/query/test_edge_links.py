@@ -1,7 +1,9 @@
 """An edge of the map leads to exactly the calls that it counts, whoever reported them, whichever row knows the ends."""
 
+import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby, islice
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from hopline.model import Row
 from hopline_collector.chores import pairing
 from hopline_query.service import QueryService
+from hopline_query.store import trace_search
 from hopline_query.store.memory import MemoryReader
+from hopline_query.store.port import Scope, SearchQuery
 from hopline_query.store.reader import ClickHouseReader
 from hopline_query.store.settling import settle
 from support.call_oracle import told_calls
@@ -198,3 +202,36 @@ def test_matched_rows_are_those_of_the_calls(service, twin):
         assert found["traces"] == expected["traces"]
         assert all(trace["matched_total"] for trace in found["traces"])
         assert found["count"]
+
+
+def namesakes(source):
+    """A service that is called as the address of another one is, by calls that tell of either."""
+    for number in range(6):
+        trace_id = f"{START // 1_000_000 + 90 + number:08x}{source.getrandbits(96):024x}"
+        start = START + 90_000_000 + number * 1_000_000
+        peer = "10.0.0.7:8080" if number % 2 else "users"
+        client = row(source, trace_id, start, "client", span_id="0.1", peer=peer)
+        service = ("10.0.0.7:8080", "users", "stock")[number % 3]
+        server = row(source, trace_id, start, "server", span_id="0.1", parent_id=client.id, caller_service="web")
+        yield from (replace(client, service="web"), replace(server, service=service))
+
+
+def test_rows_that_do_not_tell_whose_call_it_was_are_asked(engine, store_rows, rows, monkeypatch):
+    """D1, Q2: of traces that an earlier release settled, and where an address is the name of a service as well."""
+    rows = rows + list(namesakes(random.Random(9)))
+    real, twin = ClickHouseReader(engine), MemoryReader(rows, judge=python_judge)
+    store_rows(rows)
+    settle(engine, NOW)
+    with engine.writer() as handle:
+        of_before = "cityHash64(trace_id) % 3 = 0 SETTINGS mutations_sync = 2"
+        handle.command(f"ALTER TABLE {engine.database}.settled UPDATE called = 0, calls = [] WHERE {of_before}")
+    scope = Scope(START, START + 10 * MINUTE, load_test="true")
+    names = ("stock", "10.0.0.7:8080")
+    ends = [{"caller": "web"}, {"callee": "users"}, *({"caller": name, "callee": "stock"} for name in ("web", "users"))]
+    for most, errors, asked in itertools.product((trace_search.STRADDLING, 5), (False, True), ends):
+        monkeypatch.setattr(trace_search, "STRADDLING", most)
+        told = names if asked.get("callee") == "stock" else ()
+        question = SearchQuery(scope, errors=errors, limit=100, callee_names=told, **asked)
+        expected = twin.search(question)
+        assert expected[1] > 1
+        assert real.search(question) == expected, asked

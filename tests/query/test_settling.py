@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hopline_query.store import settling
-from hopline_query.store.settled_rows import WRITTEN, stored, tags_of
+from hopline_query.store.settled_rows import WRITTEN, calls_of, stored, tags_of
 from hopline_query.tree.build import build_tree
 from hopline_query.tree.summary import summarize
 from support.random_traces import ARRIVED, CHANGES, plain_trace
@@ -64,7 +64,8 @@ def settle_and_compare(store, traces):
         row = found[trace_id]
         version = row[1]
         summary = summarize(build_tree(rows, now_us=version))
-        expected = (*stored(summary, version, max(one.start_us for one in rows)), *tags_of(rows))
+        searched = (*tags_of(rows), *calls_of(rows))
+        expected = (*stored(summary, version, max(one.start_us for one in rows)), *searched)
         got = dict(zip(WRITTEN, row, strict=True))
         assert got == dict(zip(WRITTEN, expected, strict=True)), rows
 

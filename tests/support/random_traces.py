@@ -45,14 +45,29 @@ def _call(source: Random, trace_id: str, rows: list[Row], place: tuple[Row | Non
             tags=source.choice(({}, {"http.status_code": "404"}, {"http.response.status_code": "200", "a": "b"})),
         )
         row.error_type, row.error_text = ("Timeout", "it 'failed'") if row.error else ("", "")
+        _tell_ends(source, row)
         rows.append(row)
         above, start = row, start + source.randrange(1, 1_000)
+        if source.random() < 0.05:
+            start += source.choice((5_900_000, 6_100_000, 20_000_000, 66_100_000))
     assert above is not None
     if depth < 4 and kinds != ("client",):
         above.children = source.choice((0, 1, 2, 3)) if depth else source.choice((1, 2, 5))
         for number in range(1, above.children + 1):
             below = start + source.randrange(5)
             _call(source, trace_id, rows, (above, f"{path}.{number}", below + 1, depth + 1))
+
+
+def _tell_ends(source: Random, row: Row) -> None:
+    """What a row itself says of the other end of its call, if anything."""
+    if row.kind == "server":
+        row.caller_service = source.choice(("", "", "A", "b"))
+        row.attrs = source.choice(({}, {}, {"zipkin.shared": "true"}))
+    elif row.kind == "client":
+        peers = (("", ""), ("h:80", ""), ("b", "service"), ("x", "external"), ("orders", "db"))
+        row.peer, row.peer_kind = source.choice(peers)
+    elif row.kind in {"producer", "consumer"}:
+        row.peer, row.peer_kind = source.choice((("", ""), ("orders", "mq")))
 
 
 Change = Callable[[Random, list[Row]], object]

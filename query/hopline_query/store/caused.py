@@ -42,13 +42,13 @@ class WrittenCauses:
         self._asker = asker
         self._conditions = conditions
         whole = [*conditions.whole(query), *current(stamps, conditions)]
-        told = ["tagged"] if query.expression is not None else []
+        told = [listed.told] if listed.told else []
         inside, straddling = (INSIDE, STRADDLES) if query.by_any_row else (SURE, COVERING)
         self._words = {"inside": " AND ".join([inside, *told, *whole, *listed.met])}
         self._words["chosen"] = f"SELECT trace_id, version FROM $database.settled WHERE {self._words['inside']}"
         left = " AND ".join([straddling, *told, *whole, *listed.possible])
         if told:
-            left += f" OR {' AND '.join([OVERLAPPING, 'NOT tagged', *whole])}"
+            left += f" OR {' AND '.join([OVERLAPPING, f'NOT {listed.told}', *whole])}"
         bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us, "moved_after": NEVER_US}
         conditions.parameters.update(bounds)
         found = self._ask(

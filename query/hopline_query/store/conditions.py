@@ -15,6 +15,8 @@ class Listed(NamedTuple):
     """Where all rows of the trace lie in the range: whether it matches."""
     possible: list[str]
     """Where some do: whether it may match. What some row of the trace has, none in the range may have."""
+    told: str = ""
+    """Whether the row answers at all; empty where each does."""
 
 
 class Conditions:
@@ -34,9 +36,12 @@ class Conditions:
         self.parameters[name] = value
         return f"{{{name}:{kind}}}"
 
-    def row(self, query: SearchQuery, *, listed: bool = False) -> list[str]:
-        """What one row must meet, all of it; ``listed``: a row of the narrow table by service."""
-        found = [self.term(term) for term in query.row_terms()] + self._call(query)
+    def row(self, query: SearchQuery, *, listed: bool = False, among: str = "") -> list[str]:
+        """What one row must meet, all of it; ``listed``: a row of the narrow table by service.
+
+        ``among``: a subquery of trace ids, where rows of these traces alone are asked.
+        """
+        found = [self.term(term) for term in query.row_terms()] + self._call(query, among)
         for part in query.same:
             found.append(self.having(part, {term: self.term(term) for term, _ in terms(part)}))
         if query.entry:
@@ -76,8 +81,10 @@ class Conditions:
             return Listed([], [])
         if query.expression is not None:
             return self._tagged(query, query.expression)
-        lists = {"service", "operation", "errors"}
-        if not query.service or not query.asked() <= lists or (query.operation and query.errors):
+        asked = query.asked()
+        if (query.caller or query.callee) and asked <= {"caller", "callee", "errors"}:
+            return self._ends(query)
+        if not query.service or not asked <= {"service", "operation", "errors"} or (query.operation and query.errors):
             return None
         service = self.bind(query.service)
         found = [f"has(services, {service})"]
@@ -94,16 +101,35 @@ class Conditions:
         if query.by_row or not all(term.op == "=" and not term.field and term.key in self._indexed for term in asked):
             return None
         columns = {term: f"has(tags, {self.bind(f'{term.key}={term.value}')})" for term in asked}
-        return Listed(
-            [self.having(expression, columns)], [self.having(unnegated(expression), columns | {ANYTHING: "1"})]
-        )
+        met = self.having(expression, columns)
+        return Listed([met], [self.having(unnegated(expression), columns | {ANYTHING: "1"})], "tagged")
+
+    def _ends(self, query: SearchQuery) -> Listed:
+        """The calls of one node, or between two: the column holds each call's ends together and alone.
+
+        Callers tell of a callee by other names as well. Where one of these is also the name of a service in the trace,
+        the column does not tell whose call it is.
+        """
+        failed = ", '\\0e'" if query.errors else ""
+
+        def has(name: str) -> str:
+            return f"has(calls, concat({self.bind(query.caller)}, '\\0', {self.bind(name)}{failed}))"
+
+        called = has(query.callee)
+        others = [name for name in query.told_callees() if name != query.callee] if query.callee else []
+        told_by = " OR ".join(map(has, others))
+        if not told_by:
+            return Listed([called], [called], "called")
+        namesake = f"hasAny(services, {self.bind(others, 'Array(String)')})"
+        met = f"({called} OR {told_by})"
+        return Listed([met], [met], f"(called AND ({called} OR NOT ({told_by}) OR NOT {namesake}))")
 
     def ids(self, trace_ids: Sequence[str]) -> str:
         """A subquery of trace ids, whatever their number."""
         bound = self.bind(list(trace_ids), "Array(String)")
         return f"SELECT toFixedString(unhex(arrayJoin({bound})), 16)"
 
-    def _call(self, query: SearchQuery) -> list[str]:
+    def _call(self, query: SearchQuery, among: str) -> list[str]:
         """Rows of a call between two nodes of the map, from whichever side told of it."""
         if not query.caller and not query.callee:
             return []
@@ -122,15 +148,21 @@ class Conditions:
         if query.callee:
             sides.append((PAIRED_CALLER, f"(role = 0 AND has({known}, callee) AND {of_caller})"))
         paired, asked = (" OR ".join(parts) for parts in zip(*sides, strict=True))
-        pairs = self._pairs(asked, (query.caller,) if query.caller else names)
+        pairs = self._pairs(asked, (query.caller,) if query.caller else names, among)
         return [*found, f"if({paired}, {SIDE} IN ({pairs}), if({RECEIVED}, {by_callee}, {by_caller}))"]
 
-    def _pairs(self, asked: str, names: Sequence[str]) -> str:
+    def _pairs(self, asked: str, names: Sequence[str], among: str) -> str:
         """Sides of calls, as :data:`SIDE` writes them. A pair is on the shard of its trace.
 
         Only calls are paired of which some side has or tells one of the ``names``: their numbers suffice, for one that
-        two traces have is judged twice, and a set of numbers is asked in two thirds of the time of a set of keys.
+        two traces have is judged twice, and a set of numbers is asked in two thirds of the time of a set of keys. Of
+        traces that are known those are paired that lie in the minutes of their rows.
         """
+        if among:
+            rows = f"SELECT start_us FROM $home.spans WHERE trace_id IN ({among}) AND {IN_HOURS}"
+            minutes = f"SELECT toDateTime(intDiv(start_us, 60000000) * 60, 'UTC') FROM ({rows})"
+            where = f"{IN_BUCKETS} AND bucket IN ({minutes}) AND trace_id IN ({among}) AND ({asked})"
+            return f"SELECT trace_id, role, call, service, start_us FROM $home.paired_calls WHERE {where}"
         known = self.bind(list(names), "Array(String)")
         calls = f"SELECT call FROM $home.call_sides WHERE {IN_BUCKETS}"
         calls = f"{calls} AND (service IN {known} OR told IN {known})"
@@ -219,6 +251,11 @@ PAIRED_CALLER = "(kind = 'client' AND if(\"foreign\", peer_kind NOT IN ('db', 'm
 
 SIDE = f"(trace_id, kind = 'server', if(kind = 'server' AND NOT {SHARED}, parent_id, id), toString(service), start_us)"
 """What the view ``paired_calls`` calls such a row: trace, role, call, service and start."""
+
+IN_HOURS = (
+    "intDiv(start_us, 3600000000) BETWEEN intDiv({from_us:UInt64}, 3600000000) AND intDiv({to_us:UInt64}, 3600000000)"
+)
+"""Rows and settled traces that start in the hours of the range: both are kept by the hour."""
 
 IN_BUCKETS = (
     "bucket >= toDateTime(intDiv({from_us:UInt64}, 60000000) * 60, 'UTC')"

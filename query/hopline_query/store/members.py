@@ -69,7 +69,8 @@ def any_row() -> str:
 def matched(asker: Asker, ids: Sequence[str], query: SearchQuery) -> dict[str, tuple[list[str], int]]:
     """Ids of the rows that met the conditions, by trace: the first ones, and how many there are."""
     conditions = Conditions()
-    row = conditions.row(query)
+    among = conditions.ids(ids)
+    row = conditions.row(query, among=among)
     terms = [conditions.term(term) for term in term_list(query.expression)]
     within = conditions.within(query)
     matching = [" AND ".join(row)] if row else []
@@ -77,7 +78,7 @@ def matched(asker: Asker, ids: Sequence[str], query: SearchQuery) -> dict[str, t
     if not ids or not matching:
         return {}
     text = Template(statement("matched")).safe_substitute(
-        matched=" OR ".join(f"({part})" for part in matching), ids=conditions.ids(ids), most=str(MATCHED)
+        matched=" OR ".join(f"({part})" for part in matching), ids=among, most=str(MATCHED)
     )
     bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us}
     return {

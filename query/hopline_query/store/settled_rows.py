@@ -1,11 +1,14 @@
 """A trace's figures as a row of ``settled``, and back: the only place that knows both shapes."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import msgspec
 
 from hopline.model import Row
+from hopline_query.topology.aggregate import told_ends
+from hopline_query.topology.pairing import by_minute
 from hopline_query.tree.build import LIMIT
 from hopline_query.tree.summary import Failure, TraceSummary
 
@@ -16,14 +19,17 @@ COLUMNS = (
 )
 """Columns of ``settled``, as :func:`stored` answers them; ``body`` holds them in this order."""
 
-WRITTEN = (*COLUMNS, "tags", "tagged")
-"""Columns that settling writes: with those of :func:`tags_of`, which are searched and never shown."""
+WRITTEN = (*COLUMNS, "tags", "tagged", "calls", "called")
+"""Columns that settling writes: with :func:`tags_of` and :func:`calls_of`, which are searched and never shown."""
 
 MOST_TAGS = 4_096
 """Tags of one trace; one with more of them is searched by its rows."""
 
 SEPARATOR = "\0"
-"""Between a service and its operation or version: no stored name holds a zero byte."""
+"""Between a service and its operation or version, or the ends of a call: no stored name holds a zero byte."""
+
+FAILED = "\0e"
+"""Behind a call one of whose rows failed."""
 
 
 def stored(summary: TraceSummary, version: int, last_us: int) -> tuple[Any, ...]:
@@ -66,6 +72,18 @@ def tags_of(rows: Sequence[Row]) -> tuple[list[str], int]:
     found = {f"{key}={value}" for row in rows for key, value in row.tags.items()}
     whole = len(rows) <= LIMIT and len(found) <= MOST_TAGS
     return (sorted(found), 1) if whole else ([], 0)
+
+
+def calls_of(rows: Sequence[Row]) -> tuple[list[str], int]:
+    """Both ends of every call of a trace, and each end alone, sorted, and whether these are all.
+
+    Ends are nodes of the map, empty where nobody tells one. A call that failed is there as such and as any call.
+    """
+    found = set()
+    for told in told_ends(rows, by_minute):
+        ends = {SEPARATOR.join(ends) for ends in product((told.caller, ""), (told.callee, ""))} - {SEPARATOR}
+        found |= {text + failed for text in ends for failed in ({"", FAILED} if told.row.error else {""})}
+    return (sorted(found), 1) if len(rows) <= LIMIT else ([], 0)
 
 
 def summary_of(body: str | bytes) -> TraceSummary:

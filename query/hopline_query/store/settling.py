@@ -24,7 +24,7 @@ from hopline.model import Row
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.store import settled_calls, settled_causes
 from hopline_query.store.asking import Asker, statement
-from hopline_query.store.settled_rows import WRITTEN, stored, tags_of
+from hopline_query.store.settled_rows import WRITTEN, calls_of, stored, tags_of
 from hopline_query.tree.build import LIMIT, build_tree
 from hopline_query.tree.summary import summarize
 
@@ -127,7 +127,8 @@ def _settle_trees(store: ClickHouse, asker: Asker, chunk: list[Bounds], version:
     for rows in _traces(asker, chunk):
         tree = build_tree(rows, now_us=version)
         summary = summarize(tree)
-        made.append((*stored(summary, version, max(row.start_us for row in rows)), *tags_of(rows)))
+        searched = (*tags_of(rows), *calls_of(rows))
+        made.append((*stored(summary, version, max(row.start_us for row in rows)), *searched))
         calls += settled_calls.of_tree(tree, version)
         causes += settled_causes.of_tree(tree, summary, version)
     _insert(store, "settled", WRITTEN, made)

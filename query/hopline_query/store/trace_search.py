@@ -13,7 +13,7 @@ from string import Template
 
 from hopline.model import Row
 from hopline_query.store.asking import Asker, statement
-from hopline_query.store.conditions import Conditions, Listed, term_list
+from hopline_query.store.conditions import IN_HOURS, Conditions, Listed, term_list
 from hopline_query.store.figures import days_of
 from hopline_query.store.members import IN_RANGE, any_row, members
 from hopline_query.store.memory import MemoryReader
@@ -87,12 +87,12 @@ def _by_settled(
     # What only a row can tell is told by the settled row where all of its rows lie in the range.
     inside, straddling = (INSIDE, STRADDLES) if query.by_any_row else (SURE, COVERING)
     near = near_end(query)
-    told = ["tagged"] if query.expression is not None else []
+    told = [listed.told] if listed.told else []
     inside = " AND ".join([inside, *told, *whole, *listed.met])
     straddling = " AND ".join([straddling, *told, *whole, *listed.possible])
     after = _after(query, conditions)
     parts = {"page": f"{inside}{near}{after}", "order": _order(query, "trace_id"), "limit": str(int(query.limit))}
-    parts |= {"inside": inside, "straddling": straddling, "untold": _untold(query, whole)}
+    parts |= {"inside": inside, "straddling": straddling, "untold": _untold(listed, whole)}
     parts |= {"counted": str(COUNTED + 1), "straddlers": str(STRADDLING + 1)}
     bounds = conditions.parameters | _bounds(query)
     page: list[TraceSummary] = []
@@ -111,11 +111,11 @@ def _by_settled(
     return (page, total), judged
 
 
-def _untold(query: SearchQuery, whole: Sequence[str]) -> str:
-    """SQL of the traces whose settled row does not tell their tags, where a filter asks for tags."""
-    if query.expression is None:
+def _untold(listed: Listed, whole: Sequence[str]) -> str:
+    """SQL of the traces whose settled row does not tell what is asked."""
+    if not listed.told:
         return ""
-    parts = [OVERLAPPING, "NOT tagged", *whole]
+    parts = [OVERLAPPING, f"NOT {listed.told}", *whole]
     return Template(statement("search_untold")).safe_substitute(untold=" AND ".join(parts), straddlers=STRADDLING + 1)
 
 
@@ -166,11 +166,7 @@ Key = tuple[str, int, int, int]
 """Trace id, version, start and duration of a settled row: they find it by the primary key."""
 
 
-_HOURS = (
-    "intDiv(start_us, 3600000000) BETWEEN intDiv({from_us:UInt64}, 3600000000) AND intDiv({to_us:UInt64}, 3600000000)"
-)
-
-INSIDE = f"{IN_RANGE} AND {_HOURS} AND last_us < {{to_us:UInt64}}"
+INSIDE = f"{IN_RANGE} AND {IN_HOURS} AND last_us < {{to_us:UInt64}}"
 """All rows of the trace start in the range."""
 
 STRADDLES = (

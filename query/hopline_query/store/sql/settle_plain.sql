@@ -3,7 +3,7 @@
 INSERT INTO $database.settled (
   trace_id, version, start_us, last_us, end_us, duration_us, spans, nodes, errors, unfinished,
   rootless, root_error, load_test, debug, truncated, weight, arrived, service, name, status,
-  failure, services, service_rows, service_errors, operations, versions, envs, uids, tags, tagged)
+  failure, services, service_rows, service_errors, operations, versions, envs, uids, tags, tagged, calls, called)
 WITH
   -- Each row: the number of its parent's row (0 for the root), whether it stands on its parent's path.
   arrayMap(parent -> indexOf(ids, parent), parents) AS above,
@@ -34,7 +34,23 @@ WITH
   indexOf(parents, 0) AS root,
   indexOf(arrayMap((n, same) -> if(same, n, 0), above, answers), root) AS root_callee,
   arraySort(one -> (-one.2, one.1), arrayMap(
-    one -> (one, toInt64(countEqual(row_services, one))), arrayDistinct(row_services))) AS sizes
+    one -> (one, toInt64(countEqual(row_services, one))), arrayDistinct(row_services))) AS sizes,
+  -- Both ends of every call, as its row tells them, or as its other side does (docs/schema.md, "Pairing").
+  -- A row meets those that began in its minute, or less than 6 s before or after that.
+  (start, other) -> intDiv(start, 60000000) * 60000000 BETWEEN other - 65999999 AND other + 6000000 AS meets,
+  arrayMap((told, role, start, n) ->
+      bitAnd(role, 2 + 16) = 2 AND n > 0 AND bitAnd(roles[n], 4) AND meets(start, starts[n]) ? row_services[n] : told,
+    callers_told, roles, starts, above) AS callers,
+  arrayMap((told, role, start, one, service) -> bitAnd(role, 1) = 0 ? told : arrayFilter(name -> name != '', [
+      arraySort(arrayFilter((_, other, parent, began) ->
+          parent = one AND bitAnd(other, 2 + 16) = 2 AND meets(start, began),
+        row_services, roles, parents, starts))[1],
+      arraySort(arrayFilter((name, other, parent, began) ->
+          parent = one AND bitAnd(other, 8) AND name != service AND meets(start, began),
+        row_services, roles, parents, starts))[1],
+      told])[1],
+    callees_told, roles, starts, ids, row_services) AS callees,
+  arrayDistinct(arrayZip(callers, callees, failed)) AS ends
 SELECT
   trace, {version:UInt64}, first_start, last_start, last_end, durations[root],
   length(ids), length(ids) - length(answered), length(failures), 0,
@@ -47,8 +63,13 @@ SELECT
   worst > 0 ? (told.2, told.3, told.4, told.5, lower(leftPad(hex(ids[worst_inner]), 16, '0'))) : ('', '', '', '', ''),
   arrayMap(one -> one.1, sizes), arrayMap(one -> one.2, sizes),
   arrayMap(one -> arrayCount(row -> row.2 = one.1, failed_rows), sizes),
-  arraySort(operation_texts), arraySort(version_texts), arraySort(env_texts), arraySort(uid_texts), arraySort(tag_texts), 1
+  arraySort(operation_texts), arraySort(version_texts), arraySort(env_texts), arraySort(uid_texts), arraySort(tag_texts), 1,
+  -- `hopline_query.store.settled_rows.calls_of`.
+  arraySort(arrayFilter(text -> text NOT IN ('\0', '\0\0e'), arrayDistinct(arrayFlatten(arrayMap(end -> arrayMap(
+      text -> end.3 ? [text, concat(text, '\0e')] : [text],
+      [concat(end.1, '\0', end.2), concat(end.1, '\0'), concat('\0', end.2)]), ends))))), 1
 FROM (
+  WITH "foreign" AND kind = 'server' AND mapContains(attrs, 'zipkin.shared') AS by_id
   SELECT
     trace_id AS trace,
     groupArray(id) AS ids, groupArray(parent_id) AS parents, groupArray(span_id) AS paths,
@@ -56,6 +77,28 @@ FROM (
     groupArray(s.start_us) AS starts, groupArray(s.duration_us) AS durations,
     groupArray(children) AS counters, groupArray(error) AS failed, groupArray(toString(service)) AS row_services,
     groupArrayIf((id, toString(service), toString(name), toString(error_type), error_text), error) AS failed_rows,
+    groupArray(multiIf(
+      kind = 'local', '',
+      kind IN ('client', 'producer'), toString(service),
+      kind = 'consumer' AND peer != '', concat('mq:', peer),
+      caller_service != '', toString(caller_service),
+      kind = 'server' AND parent_id = 0 AND NOT by_id, 'USER',
+      '')) AS callers_told,
+    groupArray(multiIf(
+      kind IN ('server', 'consumer'), toString(service),
+      kind = 'local' OR peer = '', '',
+      kind = 'producer', concat('mq:', peer),
+      peer_kind IN ('db', 'mq', 'cache', 'external'), concat(peer_kind, ':', peer),
+      toString(peer))) AS callees_told,
+    -- 1: a client that its callee names. 2: a server that its caller names, 16: by the id that they share. Who lends its
+    -- name: 4: to those it called, 8: to the client of another service by which it was called.
+    groupArray(multiIf(
+      kind = 'client' AND "foreign", if(peer_kind IN ('db', 'mq', 'cache'), 0, 1 + 4) + if(parent_id != 0, 8, 0),
+      kind = 'client', if(peer_kind = '', 1 + 4, 0),
+      kind = 'server' AND "foreign", 4 + if(by_id, 2 + 16, if(parent_id != 0, 2, 0)),
+      kind = 'server', if(parent_id != 0 AND caller_service = '', 2, 0),
+      kind = 'local' AND "foreign", 4,
+      0)) AS roles,
     groupArrayIf(
       (id, tags[if(mapContains(tags, 'http.response.status_code'), 'http.response.status_code', 'http.status_code')]),
       (parent_id = 0 OR kind = 'server')
