@@ -37,7 +37,7 @@ class Collecting:
     """A hand-over of one topic into `store`, moved on by hand."""
 
     def __init__(self, broker: Broker, topic: str, store: ClickHouse) -> None:
-        settings = KafkaSettings((broker.address,), group=topic, topics={topic: "native"}, session_seconds=6.0)
+        settings = KafkaSettings((broker.address,), group=topic, topics={topic: "native"}, session_seconds=30.0)
         self._source, self._store = KafkaSource(settings), store
         self._line = HandOver(self._source, ClickHouseWriter(store), SETTINGS)
 
