@@ -38,7 +38,12 @@ VOLATILE: Final = frozenset({"took_ms", "freshness", "now_us", "as_of_us", "next
 SINCE: Final = {"status_4xx": 20, "apdex": 20}
 """Figures that only schemas from this number on keep: what an older one counted goes without them."""
 
-WRITTEN_SINCE: Final = {"tags": ("Array(String)", 27), "tagged": ("UInt8", 27)}
+WRITTEN_SINCE: Final = {
+    "tags": ("Array(String)", 27),
+    "tagged": ("UInt8", 27),
+    "calls": ("Array(String)", 43),
+    "called": ("UInt8", 43),
+}
 """Columns of ``settled`` that settling writes, their types, and the schema that brought them."""
 
 
@@ -84,6 +89,7 @@ def answers(store: ClickHouse) -> dict[str, Any]:
         "traces": traces,
         "failing": service.search({**window, "errors": "true", "limit": "50", "order_by": "oldest"}),
         "tag": service.search({**window, "filter": "shop.tenant=17", "limit": "50", "order_by": "oldest"}),
+        "edge": service.search({**window, "caller": "svc-0", "callee": "svc-1", "limit": "50", "order_by": "oldest"}),
         "user": service.user(traces[0]["uids"][0] if traces[0].get("uids") else "u-1", window),
         "services": service.services(window),
         "operations": service.operations({**window, "service": "svc-1"}),
