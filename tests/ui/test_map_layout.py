@@ -60,6 +60,15 @@ def test_layers_follow_the_calls():
     assert len(long.points) == 4
 
 
+def test_nodes_without_edges_stand_in_a_block_below():
+    """U6: forty services that call nobody are no column of forty rows."""
+    names = [f"s{n:02}" for n in range(40)]
+    layout = lay_out(names, [("a", "b")])
+    where = at(layout)
+    assert 1 <= layout.width / layout.height <= 3
+    assert min(where[name][1] for name in names) > max(where["a"][1], where["b"][1])
+
+
 def test_a_chain_is_a_straight_line():
     """U6: nodes with one neighbour on each side stand at one height."""
     layout = lay_out([], [("a", "b"), ("b", "c"), ("c", "d")])

@@ -17,6 +17,7 @@ def figures(at: int, *, name: str = "", errors: int = 0, **changes: Any) -> dict
         "calls": calls,
         "errors": errors,
         "qps": calls / 900,
+        "seen_s": 900.0,
         "success_rate": 1 - errors / calls,
         "error_rate": errors / calls,
         "avg_us": 48_210.5 / (at + 1),

@@ -67,13 +67,34 @@ class Layout:
 def lay_out(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> Layout:
     """Place ``nodes`` and route ``edges`` (caller, callee); ends that are no nodes are added."""
     pairs = sorted(set(edges))
-    names = sorted(set(nodes) | {end for pair in pairs for end in pair})
+    ends = {end for pair in pairs for end in pair}
+    return _beside(_joined(sorted(ends), pairs), sorted(set(nodes) - ends))
+
+
+def _joined(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Layout:
     forward, turned = _acyclic(names, [pair for pair in pairs if pair[0] != pair[1]])
     ranks = _ranks(names, forward)
     chains = {pair: _chain(pair, ranks) for pair in forward}
     layers = _order(names, ranks, chains)
     heights = _heights(layers, chains)
     return _draw(names, pairs, ranks=ranks, chains=chains, middle=heights, turned=turned)
+
+
+def _beside(layout: Layout, alone: Sequence[str]) -> Layout:
+    """Nodes without edges, as a block below the others: as wide as they are, or about twice as wide as high."""
+    if not alone:
+        return layout
+    step_x, step_y = NODE_WIDTH + RANK_GAP, NODE_HEIGHT + ROW_GAP
+    depth = max((place.rank for place in layout.places), default=-1) + 1
+    columns = min(len(alone), max(depth, round((2 * len(alone) * step_y / step_x) ** 0.5), 1))
+    top = layout.height - MARGIN + ROW_GAP if layout.places else MARGIN
+    block = tuple(
+        Place(name, float(MARGIN + at % columns * step_x), round(top + at // columns * step_y, 1), at % columns)
+        for at, name in enumerate(alone)
+    )
+    width = max(layout.width, block[columns - 1].x + NODE_WIDTH + MARGIN)
+    places = tuple(sorted((*layout.places, *block), key=lambda place: place.name))
+    return Layout(width, block[-1].y + NODE_HEIGHT + MARGIN, places, layout.routes)
 
 
 def _acyclic(
