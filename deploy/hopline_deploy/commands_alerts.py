@@ -66,6 +66,8 @@ def try_rules(
     if as_json:
         typer.echo(json.dumps({"valid": True, "rules": tried}))
         return
+    if not tried:
+        typer.echo("right; it has no rules")
     for one in tried:
         typer.echo(terminal.printable(f"{one['rule']}: {_said(one['fired'])}"))
         for firing in one["fired"] or ():
@@ -134,4 +136,5 @@ def _values(series: dict[str, Any], measure: str) -> list[float | None]:
 def _said(fired: list[Any] | None) -> str:
     if fired is None:
         return "right; it cannot be tried on what is stored"
-    return f"right; it would have fired {len(fired)} times" if fired else "right; it would not have fired"
+    times = "once" if len(fired) == 1 else f"{len(fired)} times"
+    return f"right; it would have fired {times}" if fired else "right; it would not have fired"

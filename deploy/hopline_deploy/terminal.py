@@ -68,7 +68,7 @@ def header(trace: Answer, width: int) -> list[str]:
     parts = [
         printable(f"{trace['service']} {trace['name']}"),
         duration(trace["duration_us"]) + (f", +{duration(after)} after the answer" if after > 0 else ""),
-        f"{trace['spans']} spans, {trace['received']} of {trace['expected']} calls",
+        f"{trace['spans']} span{'' if trace['spans'] == 1 else 's'}, {trace['received']} of {trace['expected']} calls",
         trace["state"],
         *([f"{trace['errors']} failed"] if trace["errors"] else []),
         clock(trace["start_us"]),

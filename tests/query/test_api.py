@@ -92,6 +92,13 @@ def test_missing_trace_says_what_the_id_tells(client, age_s, reason, words):
     assert words in error["message"]
 
 
+def test_an_opaque_id_tells_no_time(client):
+    """Q1: no age is read out of the digest under which another tracer's own id is stored."""
+    for n in range(20):
+        error = client.get(f"/api/v1/traces/order-{n}").json()["error"]
+        assert (error["detail"]["reason"], error["detail"]["created_us"]) == ("unknown", None)
+
+
 @pytest.mark.parametrize(
     ("path", "field"),
     [

@@ -4,6 +4,7 @@ Burn rates over several windows follow chapter 5 of Google's SRE workbook: 2 % o
 (14.4 times too fast), 5 % in six hours (6), 10 % in three days (1), each confirmed by a twelfth of its window.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -157,6 +158,8 @@ class _Entry:
 
     def text(self, field_name: str, default: str | None = None) -> str:
         value: str = self.take(field_name, str, default)
+        if default is None and not value.strip():
+            raise RulesError(f"{self.place}: {field_name} is blank")
         return value
 
     def seconds(self, field_name: str, default: str) -> int:
@@ -242,6 +245,10 @@ def _rule(entry: _Entry) -> Rule:
     _check_where(entry.place, measure, where)
     if days and measure not in _COMPARED:
         raise RulesError(f"{entry.place}: against: only {', '.join(_COMPARED)} are held against earlier days")
+    if not math.isfinite(threshold):
+        raise RulesError(f"{entry.place}: {bound} is {threshold}: no value is ever beyond it")
+    if measure == "success_rate" and not days and not 0.0 <= threshold <= 1.0:
+        raise RulesError(f"{entry.place}: {bound} is {threshold:g}: success_rate goes from 0 to 1")
     if days and threshold <= 0:
         raise RulesError(f"{entry.place}: {bound} is {threshold:g}: with against it is a factor above 0")
     return Rule(name, measure, threshold, bound == "below", (window,), for_s, notify, where, days)

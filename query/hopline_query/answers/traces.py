@@ -12,8 +12,8 @@ from hopline.model import Row
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.exports.sent import STRUCTURE
 from hopline_query.latency.figures import Figures, share_within
-from hopline_query.params import DAY_US, Params, QuerySettings
-from hopline_query.search.ids import candidates, created_us, with_halves
+from hopline_query.params import DAY_US, Params
+from hopline_query.search.ids import candidates, created_us, trace_id_of, with_halves
 from hopline_query.store.port import FiguresQuery, Hint, Scope, SpanReader
 from hopline_query.tree import completeness, finding, shapes
 from hopline_query.tree.build import build_tree
@@ -176,15 +176,16 @@ def _candidates(text: str, params: Params) -> list[str]:
 
 def _missing(reader: SpanReader, text: str, params: Params) -> NotFoundError:
     known = _candidates(text, params)
-    made = created_us(known[0])
+    # The digest of another tracer's own id tells no time.
+    made = created_us(known[0]) if trace_id_of(text) else None
     old = made is None or params.now_us - made > THINNED_US
     thinned = old and any(reader.thinned(trace_id) for trace_id in known)
-    return missing(known[0], params.now_us, params.settings, thinned=thinned)
+    return _missing_since(known[0], made, params, thinned=thinned)
 
 
-def missing(trace_id: str, now_us: int, settings: QuerySettings, *, thinned: bool = False) -> NotFoundError:
-    """Why nothing is stored under an id, as far as the id tells, or the list of what thinning took."""
-    made = created_us(trace_id)
+def _missing_since(trace_id: str, made: int | None, params: Params, *, thinned: bool) -> NotFoundError:
+    """Why nothing is stored under an id: by when it was made, where that is known, and by what thinning took."""
+    now_us, settings = params.now_us, params.settings
     age = now_us - made if made is not None else None
     if thinned:
         when = f"made {ago(age)} ago; " if age is not None else ""
