@@ -19,6 +19,13 @@ LABELS = """() => [...document.querySelectorAll('#map text')]
   })"""
 
 
+OUTSIDE = """() => [...document.querySelectorAll('#map .node')].filter((node) =>
+    Number(node.querySelector('.name').getAttribute('x')) + node.querySelector('.name').getComputedTextLength()
+      > node.querySelector('.card').width.baseVal.value)
+  .map((node) => node.querySelector('.name').textContent)"""
+"""Names that reach beyond their boxes."""
+
+
 class Large(ShopAnswers):
     def __init__(self, services: int) -> None:
         super().__init__()
@@ -60,6 +67,29 @@ def test_names_can_be_read_at_every_size_and_zoom(sized: tuple[Served, int], pag
             assert covering(labels) == [], (view, clicks)
             names = [label["text"] for label in labels if label["name"]]
             assert len(names) == len(set(names)), (view, clicks)
+
+
+def test_names_of_broad_letters_stay_in_their_boxes(page: Any):
+    """U6: a name is cut by the room that it takes, not by the number of its letters."""
+    graph = large_graph(12)
+    broad = [
+        "W" * 14,
+        "<script>{{7*7}}&{{8*8}}</script>",
+        "支付服务支付服务支付",
+        "MAMMOTH-WAREHOUSE",
+        "@@@@@@@@@@@@@@@@",
+    ]
+    renamed = dict(zip((node["name"] for node in graph["nodes"] if node["kind"] == "service"), broad, strict=False))
+    for node in graph["nodes"]:
+        node["name"] = node["label"] = renamed.get(node["name"], node["name"])
+    for edge in graph["edges"]:
+        edge |= {end: renamed.get(edge[end], edge[end]) for end in ("caller", "callee")}
+    served_graph = Large(6)
+    served_graph.graph = graph
+    with serve(served_graph) as served:
+        page.goto(f"{served.url}/map?show=all")
+        page.wait_for_selector("#map .node")
+        assert page.evaluate(OUTSIDE) == []
 
 
 def test_what_fails_is_in_sight(sized: tuple[Served, int], page: Any):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
+from unicodedata import east_asian_width
 
 from hopline_ui.service import Answer
 
@@ -20,6 +21,13 @@ OTHERS: Final = "…"
 GROUP: Final = "group:"
 VIEWS: Final = ("hot", "groups", "all")
 NO_TEAMS: Final[Mapping[str, str]] = MappingProxyType({})
+
+_WIDE: Final = 1.85
+"""Letters of usual width in the room of an ideograph, and of a broad letter."""
+_BROAD: Final = 1.35
+_WIDE_LETTERS: Final = frozenset("@%MWm—")
+_BROAD_LETTERS: Final = frozenset("w<>&{}#=+~*…")
+_LEAST_LETTERS: Final = 6
 
 _WORD = re.compile(r"[^-._/: ]+")
 _ELISION = re.compile(r"[-._/: …]*…[-._/: …]*")
@@ -155,7 +163,7 @@ def _added(one: Answer | None, other: Answer) -> Answer:
 
 
 def short_names(names: Iterable[str], letters: int) -> dict[str, str]:
-    """Names cut to ``letters``, no two to the same text.
+    """Names cut to the room of ``letters`` of usual width, no two to the same text.
 
     Words that most names share tell nothing apart, so they go first, then the middle; a number tells
     apart what is still alike.
@@ -163,15 +171,28 @@ def short_names(names: Iterable[str], letters: int) -> dict[str, str]:
     distinct = sorted(set(names))
     shared = _shared(distinct)
     found: dict[str, str] = {}
-    used = {name for name in distinct if len(name) <= letters}
+    whole = {name for name in distinct if _width(name) <= letters}
+    used = set(whole)
     for name in distinct:
-        if name in used and len(name) <= letters:
+        if name in whole:
             found[name] = name
             continue
-        short = next(text for text in _cuts(name, shared, letters) if text not in used)
+        room = max(_LEAST_LETTERS, min(letters, int(letters * len(name) / _width(name))))
+        short = next(text for text in _cuts(name, shared, room) if text not in used)
         used.add(short)
         found[name] = short
     return found
+
+
+def _width(text: str) -> float:
+    """Letters of usual width that take as much room; narrow ones count whole."""
+    return sum(_letter_width(letter) for letter in text)
+
+
+def _letter_width(letter: str) -> float:
+    if letter in _WIDE_LETTERS or east_asian_width(letter) in "WF":
+        return _WIDE
+    return _BROAD if letter.isupper() or letter in _BROAD_LETTERS else 1.0
 
 
 def _shared(names: list[str]) -> set[str]:
