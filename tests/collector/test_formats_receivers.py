@@ -257,6 +257,35 @@ def test_an_empty_otlp_request_is_success(ask: Any, body: bytes, headers: dict[s
     assert ask("/v1/traces", body, headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/v1/traces", otlp(OTLP_SPAN).replace(b"scopeSpans", b"scope_spans"), JSON),
+        ("/v1/traces", otlp(OTLP_SPAN).replace(b"resourceSpans", b"ResourceSpans"), JSON),
+        ("/v1/traces", b'{"resourceSpans":[{"spans":[]}]}', JSON),
+        ("/v1/traces", b'{"resourceLogs":[]}', JSON),
+        ("/v1/traces", b'{"data":[{"traceID":"1"}]}', JSON),
+        ("/v1/traces", b"\x12\x03abc", PROTOBUF),
+        ("/api/v2/spans", b"\x12\x03abc", PROTOBUF),
+        ("/api/v1/spans", b'{"spans":[]}', JSON),
+    ],
+)
+def test_a_body_of_other_members_is_not_taken_for_an_empty_one(ask: Any, path: str, body: bytes, headers: Any) -> None:
+    """N10: never 200 and nothing stored for the sake of names that the protocol does not have."""
+    assert ask(path, body, headers).status_code == 400
+
+
+def test_a_span_in_snake_case_rejects_itself(ask: Any, intake: Memory) -> None:
+    """N10: a start under another name is not lost in silence; neighbours, keys and texts of that name are taken."""
+    texts = [{"key": "trace_id", "value": {"stringValue": '{"span_id": 5}'}}]
+    good = {**OTLP_SPAN, "spanId": "a" * 16, "attributes": texts}
+    snake = {name: value for name, value in OTLP_SPAN.items() if name != "startTimeUnixNano"}
+    told = ask("/v1/traces", otlp(good, {**snake, "start_time_unix_nano": "5"}), JSON).json()["partialSuccess"]
+    assert told["rejectedSpans"] == "1"
+    assert "startTimeUnixNano, not start_time_unix_nano" in told["errorMessage"]
+    assert intake.rows()["id"] == [int("a" * 16, 16)]
+
+
 def test_partial_success_tells_what_was_refused(ask: Any, intake: Memory) -> None:
     """C4, N10: the good spans are stored, the bad ones counted, each named with its place, and kept as dead letters."""
     body = otlp(OTLP_SPAN, {**OTLP_SPAN, "spanId": "00" * 8}, {**OTLP_SPAN, "traceId": "00" * 16})

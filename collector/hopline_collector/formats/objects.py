@@ -64,7 +64,7 @@ class JsonRow(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    rows: list[msgspec.Raw] = []
+    rows: list[msgspec.Raw] | None = None
     process: dict[str, str] | None = None
     report: WireReport | None = None
 
@@ -78,10 +78,12 @@ def decode_objects(body: bytes, parse: Callable[..., Any]) -> Decoded:
         if repaired is None:
             raise DecodeError("malformed", str(error)) from error
         return decode_objects(repaired, parse)
+    if envelope.rows is None and envelope.report is None:
+        raise DecodeError("malformed", "neither rows nor report")
     process = envelope.process or {}
     decoded = Decoded()
     grouped: dict[tuple[str, ...], Batch] = {}
-    for index, raw in enumerate(envelope.rows):
+    for index, raw in enumerate(envelope.rows or ()):
         try:
             row = _object_row(raw, parse)
             wire = wire_row(row)

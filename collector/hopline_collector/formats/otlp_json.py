@@ -13,6 +13,7 @@ from hopline_collector.formats.decoded import Batch, Decoded, DecodeError
 from hopline_collector.formats.mapping import BadSpanError
 from hopline_collector.formats.objects import repaired_json
 from hopline_collector.formats.otlp_events import Event
+from hopline_collector.formats.otlp_members import check_members, foreign_member, in_camel_case
 from hopline_collector.formats.otlp_resource import Process
 from hopline_collector.formats.otlp_span import Link, Scope, Span, wire_row
 from hopline_collector.formats.typed import text
@@ -122,12 +123,7 @@ class _Request(_Camel):
     resource_spans: list[_ResourceSpans] | None = None
 
 
-class _Snake(msgspec.Struct):
-    resource_spans: msgspec.Raw = msgspec.Raw()
-
-
 _request: Final = msgspec.json.Decoder(_Request)
-_snake: Final = msgspec.json.Decoder(_Snake)
 _one: Final = msgspec.json.Decoder(_Span)
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError)
 
@@ -141,10 +137,7 @@ def decode(body: bytes) -> Decoded:
         if repaired is None:
             raise DecodeError("malformed", str(error)) from error
         return decode(repaired)
-    if request.resource_spans is None and b'"resource_spans"' in body and bytes(_snake.decode(body).resource_spans):
-        raise DecodeError(
-            "malformed", "members of OTLP's JSON are in lowerCamelCase: resourceSpans, not resource_spans"
-        )
+    snake = foreign_member(body) is not None
     decoded = Decoded()
     index = 0
     for resource_spans in request.resource_spans or ():
@@ -154,6 +147,8 @@ def decode(body: bytes) -> Decoded:
             scope = _scope(process, scope_spans)
             for raw in scope_spans.spans or ():
                 try:
+                    if snake and (name := foreign_member(raw)):
+                        raise BadSpanError("malformed_span", in_camel_case(name))
                     rows.append(wire_row(_span(_typed(raw)), scope))
                     indexes.append(index)
                 except _FAULTS as error:
@@ -163,6 +158,8 @@ def decode(body: bytes) -> Decoded:
                 index += 1
         if rows:
             decoded.batches.append(Batch(process.facts, rows, indexes))
+    if snake or not index:
+        check_members(body, empty=not index)
     return decoded
 
 

@@ -51,6 +51,8 @@ def decode(body: bytes) -> Decoded:
         request = _Request.FromString(body)
     except ProtobufError as error:
         raise DecodeError("malformed", "not an ExportTraceServiceRequest") from error
+    if body and not request.resource_spans:
+        raise DecodeError("malformed", "no ExportTraceServiceRequest has these fields")
     decoded = Decoded()
     index = 0
     for resource_spans in request.resource_spans:

@@ -34,6 +34,8 @@ def decode(body: bytes) -> Decoded:
         found = _List.FromString(body)
     except ProtobufError as error:
         raise DecodeError("malformed", "Expected a PROTO3 encoded list") from error
+    if body and not found.spans:
+        raise DecodeError("malformed", "Expected a PROTO3 encoded list")
     spans: list[tuple[int, Span]] = []
     refused: list[Refused] = []
     for index, span in enumerate(found.spans):
