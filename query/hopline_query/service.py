@@ -30,7 +30,7 @@ from hopline_query.answers.narrowing import NarrowedReader
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.exports import FORMATS
 from hopline_query.params import Params, QuerySettings, system_clock
-from hopline_query.search.ids import Found, digest, find, opaque_of
+from hopline_query.search.ids import Found, digest, find, opaque_of, short_of
 from hopline_query.store.port import Scope, SearchQuery, SpanReader
 from hopline_query.tree.compare import compare
 from hopline_query.tree.header import header
@@ -238,7 +238,7 @@ class QueryService:
     def find(self, text: str) -> Json:
         """What a pasted text names."""
         found = find(text)
-        if stored := self._opaque(text):
+        if stored := self._opaque(text) or self._short(text):
             found = Found("trace", stored)
         answer: Json = {"kind": found.kind, "trace_id": None, "uid": None, "filter": None, "candidates": []}
         field = {"trace": "trace_id", "user": "uid", "filter": "filter"}.get(found.kind)
@@ -266,6 +266,11 @@ class QueryService:
         """The id under which another tracer's own id, as its logs print it, is stored; empty where none is."""
         bare = opaque_of(text)
         return digest(bare) if bare and self._reader.hint(digest(bare)) is not None else ""
+
+    def _short(self, text: str) -> str:
+        """The stored trace whose id lost its leading zeros on the way; empty where none is."""
+        found = short_of(text)
+        return found if found and self._reader.hint(found) is not None else ""
 
     def range(self) -> Json:
         """The widest range with data."""

@@ -514,11 +514,13 @@ def test_a_span_without_any_time_is_dated_by_its_arrival(front: Front) -> None:
 
 
 def test_short_ids_are_found_by_both_spellings(front: Front) -> None:
-    """N15: leading zeros may be there or not."""
+    """N15: leading zeros may be there or not, in a link and in the find box; else it is a user's."""
     short = "7" + new_id(14)
     front.post([zipkin(short, 1, "short-ids", "SERVER")])
     for spelling in (short, short.rjust(16, "0"), short.rjust(32, "0"), short.upper()):
         assert front.trace(spelling)["trace_id"] == short.rjust(32, "0")
+        assert front.get("/api/v1/find", text=spelling)["trace_id"] == short.rjust(32, "0")
+    assert front.get("/api/v1/find", text="8" + new_id(14))["kind"] == "user"
 
 
 def test_circles_are_broken_once(front: Front) -> None:
@@ -610,6 +612,11 @@ PASTES = (
     "00-{T}-00f067aa0ba902b7-01",
     "b3: {T}-00f067aa0ba902b7-1",
     "{U}",
+    "{{{U}}}",
+    "urn:uuid:{U}",
+    "0X{T}",
+    "X-Amzn-Trace-Id: Root=1-{A}-{B};Sampled=1",
+    "INFO 1-{A}-{B} done",
     "/zipkin/traces/{T}",
     "http://h/trace/{T}?x=1",
     "{T}…",

@@ -9,18 +9,20 @@ from urllib.parse import unquote, urlsplit
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}(?:-[0-9a-f]{2}.*)?", re.IGNORECASE)
 B3 = re.compile(r"(?:b3:\s*)?([0-9a-f]{32}|[0-9a-f]{16})-[0-9a-f]{16}(?:-[01d](?:-[0-9a-f]{16})?)?", re.IGNORECASE)
 HEX = re.compile(r"[0-9a-f]{1,32}", re.IGNORECASE)
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+UUID = re.compile(r"[({]?(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[)}]?", re.IGNORECASE)
 OPAQUE = re.compile(r"[0-9A-Za-z._-]{1,64}")
 TRACE_URL = re.compile(r"/(?:zipkin/)?(?:api/(?:v[123]/)?)?traces?/([^/?#]+)")
 USERS = "/users/"
 HEADER = re.compile(r"(?:traceparent|b3|x-b3-traceid|hopline-trace-id|trace[-_ ]?id)\s*[:=]\s*", re.IGNORECASE)
 FIELD = re.compile(r"\"?(?:trace[-_.]?id)\"?\s*[:=]\s*", re.IGNORECASE)
 JAEGER = re.compile(r"([0-9a-f]{1,32}):[0-9a-f]{1,16}:[0-9a-f]{1,16}:[0-9a-f]{1,2}", re.IGNORECASE)
-XRAY = re.compile(r"(?:x-amzn-trace-id\s*[:=]\s*)?(?:root=)?1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?", re.IGNORECASE)
+XRAY = re.compile(r"(?<![0-9a-z-])1-([0-9a-f]{8})-([0-9a-f]{24})(?![0-9a-z-])", re.IGNORECASE)
 SLEUTH = re.compile(r"\[[^,\[\]]*,\s*([0-9a-f]{16}|[0-9a-f]{32})\s*,[^\]]*\]", re.IGNORECASE)
 WORD = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])", re.IGNORECASE)
 SHORTEST = 16
 """Characters of an opaque id that is looked for in what was pasted: shorter texts are users."""
+SHORT = re.compile(r"(?:0x)?([0-9a-f]{8,15})", re.IGNORECASE)
+"""A 64-bit id without its leading zeros; a user as well, where no trace has it."""
 NATIVE_SINCE = 1_420_070_400
 """2015: an older first word of an id is no time of ours."""
 
@@ -39,18 +41,20 @@ def trace_id_of(text: str) -> str | None:
     Shorter hex is padded on the left. Other tracers' opaque ids are not taken here: see :func:`digest`.
     """
     text = text.strip().strip("\"'<>`")
+    if xray := XRAY.search(text):
+        return _valid(xray[1] + xray[2])
     text = HEADER.sub("", text, count=1).strip()
     url = TRACE_URL.search(_path(text)) if "/" in text else None
     if url:
         text = unquote(url[1])
-    for pattern in (TRACEPARENT, B3, JAEGER, XRAY):
+    for pattern in (TRACEPARENT, B3, JAEGER):
         found = pattern.fullmatch(text)
         if found:
             return _valid("".join(found.groups()))
     text = FIELD.sub("", text, count=1).strip("\"',;. ") if not HEX.fullmatch(text) else text
-    if UUID.fullmatch(text):
-        text = text.replace("-", "")
-    text = text.removeprefix("0x")
+    if uuid := UUID.fullmatch(text):
+        text = uuid[1].replace("-", "")
+    text = text[2:] if text[:2].lower() == "0x" else text
     if HEX.fullmatch(text):
         return _valid(text)
     named = SLEUTH.search(text)
@@ -75,6 +79,12 @@ def opaque_of(text: str) -> str:
     """Another tracer's opaque id in a pasted id, header or field; empty where there is none that long."""
     bare = FIELD.sub("", HEADER.sub("", text.strip(), count=1), count=1).strip("\"',;()[]. ")
     return bare if len(bare) >= SHORTEST and OPAQUE.fullmatch(bare) and len(bare) not in {16, 32} else ""
+
+
+def short_of(text: str) -> str:
+    """The 32-hex id in a pasted id that lost leading zeros; empty for anything else."""
+    found = SHORT.fullmatch(text.strip())
+    return _valid(found[1]) or "" if found else ""
 
 
 def digest(opaque: str) -> str:
