@@ -73,7 +73,7 @@ class Token:
 
 def load(path: Path) -> tuple[Token, ...]:
     """All tokens of a file. Raises `TokenError`."""
-    found, troubles = _read(path)
+    found, troubles, _ = _read(path)
     if troubles:
         raise TokenError(troubles[0])
     if not found:
@@ -82,13 +82,18 @@ def load(path: Path) -> tuple[Token, ...]:
 
 
 class TokenFile:
-    """The tokens of a file as it is now. Raises `TokenError` at first; later a wrong line counts for nothing."""
+    """The tokens of a file as it is now. Raises `TokenError` at first; later a wrong line counts for nothing.
+
+    Of a file that is being written the last line may be the beginning of one, without the words that bind it: where
+    no line break ends it, a new one counts once the file has not changed for half a second.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
         self._stamp = _stamp(path)
         self._tokens = load(path)
+        self._whole = True
         self._looked = clock()
 
     def __call__(self) -> tuple[Token, ...]:
@@ -97,10 +102,13 @@ class TokenFile:
         if not 0 <= now - self._looked < _LOOK_S:
             self._looked = now
             stamp = _stamp(self._path)
-            if stamp != self._stamp:
+            changed = stamp != self._stamp
+            if changed or not self._whole:
                 self._stamp = stamp
-                self._tokens, troubles = _read(self._path)
-                for trouble in troubles:
+                found, troubles, last = _read(self._path)
+                self._whole = last is None or last in self._tokens or not 0 <= now - stamp[0] / 1e9 < _LOOK_S
+                self._tokens = found if self._whole else found[:-1]
+                for trouble in troubles if changed else ():
                     log.warning("%s", trouble)
         return tuple(token for token in self._tokens if now < token.until)
 
@@ -114,21 +122,24 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def _read(path: Path) -> tuple[tuple[Token, ...], list[str]]:
-    """The tokens, and what is wrong with the other lines."""
+def _read(path: Path) -> tuple[tuple[Token, ...], list[str], Token | None]:
+    """The tokens, what is wrong with the other lines, and the last token where no line break ends its line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return (), [f"tokens: {error}"]
-    found, troubles = [], []
-    for number, line in enumerate(lines, 1):
+        return (), [f"tokens: {error}"], None
+    found: list[Token] = []
+    troubles, before = [], 0
+    for number, line in enumerate(text.splitlines(), 1):
+        before = len(found)
         words = line.partition("#")[0].split()
         try:
             if words:
                 found.append(_parse(words, f"{path}, line {number}"))
         except TokenError as error:
             troubles.append(str(error))
-    return tuple(found), troubles
+    ended = text.endswith("\n") or len(found) == before
+    return tuple(found), troubles, None if ended else found[-1]
 
 
 def parse_line(line: str, place: str) -> Token:

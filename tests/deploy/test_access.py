@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -202,6 +203,31 @@ def test_tokens_end_and_are_revoked_without_a_restart(tmp_path: Path) -> None:
     file.unlink()
     now[0] += 1
     assert known() == ()
+
+
+def test_a_line_that_is_being_written_does_not_count_yet(tmp_path: Path) -> None:
+    """Bad input: of a file written bit by bit no line counts without the words that bind it; a whole one soon does."""
+    file, now = tmp_path / "tokens", [1_790_000_000.0]
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        now[0] += 1
+        os.utime(file, (now[0] - 0.1, now[0] - 0.1))
+
+    _, first = create("read", "first")
+    _, second = create("read", "second", "2036-01-01T00:00:00Z", "shop-,pay")
+    write(f"{first}\n")
+    known = TokenFile(file, clock=lambda: now[0])
+    whole = f"{first}\n{second}"
+    for cut in range(1, len(whole)):
+        write(whole[:cut])
+        assert all(token.name == "first" for token in known()), cut
+    write(whole)
+    assert [token.name for token in known()] == ["first"]
+    now[0] += 0.6
+    assert [token.name for token in known()] == ["first", "second"]
+    write(f"{second}\n")
+    assert [(token.name, token.services) for token in known()] == [("second", ("shop-", "pay"))]
 
 
 @pytest.mark.parametrize("rest", ["until=tomorrow", "until=2027-01-01T00:00:00", "nme=x", "name="])
