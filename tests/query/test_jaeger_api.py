@@ -142,3 +142,29 @@ def test_otlp(get):
     """Q7: v3 gives OTLP JSON."""
     result = get(f"/api/v3/traces/{TRACE}").json()["result"]
     assert {s["spanId"][-1] for r in result["resourceSpans"] for s in r["scopeSpans"][0]["spans"]} == set("abcd")
+
+
+@pytest.mark.parametrize(
+    ("params", "count"),
+    [
+        ({"query.service_name": "a", "query.start_time_min": "2025-11-22T08:26:00Z"}, 4),
+        ({"query.serviceName": "a", "query.startTimeMin": "2025-11-22T08:26:00Z"}, 4),
+        ({"query.serviceName": "a", "query.startTimeMax": "2025-11-22T08:26:00Z"}, 0),
+        ({"query.serviceName": "a", "query.operationName": "op 0", "query.durationMin": "99ms"}, 4),
+        ({"query.serviceName": "a", "query.operationName": "op 0", "query.durationMin": "1s"}, 0),
+        ({"query.serviceName": "a", "query.searchDepth": "1"}, 4),
+        ({"query.service_name": "a", "query.num_traces": "1"}, 4),
+    ],
+)
+def test_searches_of_v3(get, params, count):
+    """N13: the parameters of v3 in snake_case, and in the camelCase of newer releases."""
+    found = get("/api/v3/traces", **params).json()["result"]["resourceSpans"]
+    assert sum(len(scope["spans"]) for resource in found for scope in resource["scopeSpans"]) == count
+
+
+def test_refusals_of_v3_name_the_parameter(get):
+    """N13: a time or a number that cannot be read is refused."""
+    for name in ("query.start_time_min", "query.startTimeMin", "query.searchDepth", "query.num_traces"):
+        assert get("/api/v3/traces", **{"query.serviceName": "a", name: "soon"}).status_code == 400
+    assert get("/api/v3/traces").json()["error"]["httpCode"] == 400
+    assert get("/api/v3/operations", service="a", spanKind="client").json()["operations"][0]["spanKind"] == "client"

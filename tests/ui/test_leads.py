@@ -7,6 +7,7 @@ import pytest
 from ui_support import Client
 
 ID = "6921c0de0123456789abcdef01234567"
+UUID = "6921c0de-0123-4567-89ab-cdef01234567"
 
 
 @pytest.mark.parametrize(
@@ -19,10 +20,16 @@ ID = "6921c0de0123456789abcdef01234567"
         ("as=trace&text=http.response.status_code%3D504", "/search?filter=http.response.status_code%3D504"),
         ("as=user&text=%20", "/search"),
         ("as=user&text=a%2Fb%3Fc", "/users/a/b%3Fc"),
+        (f"as=user&text={UUID}", f"/users/{UUID}"),
+        (f"as=trace&text={UUID}", f"/trace/{ID}"),
+        ("as=user&text=dGhpcyBpcw%3D%3D", "/users/dGhpcyBpcw=="),
+        ("as=trace&text=dGhpcyBpcw%3D%3D", "/users/dGhpcyBpcw=="),
+        ("as=user&text=name%3Dx", "/users/name=x"),
+        (f"as=user&text=00-{ID}-00f067aa0ba902b7-01", f"/trace/{ID}"),
     ],
 )
 def test_boxes_lead_where_the_text_belongs(client: Client, asked: str, target: str):
-    """U2: both boxes take anything; what is unclear belongs to the box it stood in."""
+    """U2, N15: both boxes take anything; what is unclear belongs to the box it stood in: any text may be a uid."""
     answer = client.get(f"/go?{asked}")
     assert answer.status_code == 303
     assert answer.headers["location"] == target
@@ -33,6 +40,14 @@ def test_boxes_lead_where_the_text_belongs(client: Client, asked: str, target: s
     [
         (f"/zipkin/traces/{ID}", f"/trace/{ID}"),
         ("/zipkin/dependency", "/map"),
+        (
+            "/zipkin/dependency?startTs=1763799100000&endTs=1763800000000",
+            "/map?from=1763799100000000&to=1763800000000000",
+        ),
+        (
+            "/zipkin/?annotationQuery=" + quote("cache miss and http.url=http://h/?a=b or c and error"),
+            "/search?filter=" + quote('"cache miss" AND http.url="http://h/?a=b or c" AND error', safe=":/"),
+        ),
         ("/dependencies", "/map"),
         ("/zipkin/", "/search"),
         (f"/zipkin/?traceId={ID}", f"/trace/{ID}"),
@@ -58,5 +73,5 @@ def test_boxes_lead_where_the_text_belongs(client: Client, asked: str, target: s
     ],
 )
 def test_old_links_lead_on(client: Client, old: str, new: str):
-    """U12: links of Zipkin and Jaeger in old tickets still work."""
+    """U12, N15: links of Zipkin and Jaeger in old tickets still work."""
     assert client.get(old).headers["location"] == new

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hopline_query.errors import NotFoundError
+from hopline_query.search.ids import find
 from ui_support.figures import figures, heat_of, series_of, system_of
 from ui_support.graph import graph_of
 from ui_support.shared import NOW, SERVICES, TRACE_ID, fresh, span_of
@@ -311,11 +312,9 @@ class ShopAnswers(WhyAnswers):
         )
 
     def find(self, text: str) -> dict[str, Any]:
-        empty = {"kind": "user", "trace_id": None, "uid": None, "filter": None, "candidates": []}
-        if "=" in text:
-            return {**empty, "kind": "filter", "filter": text}
-        is_trace = len(text) in {16, 32} and all(c in "0123456789abcdef" for c in text)
-        return {**empty, "kind": "trace", "trace_id": text} if is_trace else {**empty, "uid": text}
+        found = find(text)
+        empty = {"kind": found.kind, "trace_id": None, "uid": None, "filter": None, "candidates": []}
+        return empty | {{"trace": "trace_id", "user": "uid", "filter": "filter"}[found.kind]: found.value}
 
     def freshness(self) -> dict[str, Any]:
         return fresh()

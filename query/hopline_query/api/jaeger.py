@@ -85,7 +85,7 @@ def _add_v3(router: APIRouter, service: QueryService) -> None:
 
     @router.get("/api/v3/operations", summary="Operations of a service (v3)")
     def operations(request: Request) -> Response:
-        return _json({"operations": _operations(service, request, "service", "span_kind")})
+        return _json({"operations": _operations(service, request, "service", "span_kind", "spanKind")})
 
     @router.get("/api/v3/traces", summary="Search traces, as OTLP JSON (v3)")
     def traces(request: Request) -> Response:
@@ -96,11 +96,11 @@ def _add_v3(router: APIRouter, service: QueryService) -> None:
         return _json(jaeger.otlp_trace(service, trace_id))
 
 
-def _operations(service: QueryService, request: Request, name: str, kind: str) -> list[dict[str, Any]]:
+def _operations(service: QueryService, request: Request, name: str, *kinds: str) -> list[dict[str, Any]]:
     asked = request.query_params.get(name, "")
     if not asked:
         raise BadRequestError(f"parameter '{name}' is required", field=name)
-    return jaeger.operations(service, asked, request.query_params.get(kind, ""))
+    return jaeger.operations(service, asked, next(filter(None, map(request.query_params.get, kinds)), ""))
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -132,25 +132,34 @@ def search_query(now_us: int, values: Mapping[str, str], tags: Sequence[str]) ->
 
 
 def v3_values(values: Mapping[str, str], now_us: int) -> dict[str, str]:
-    """The parameters of a search through v3, ``query.service_name`` and so on, under the names of the legacy API."""
-    found = {ours: values.get(f"query.{theirs}", "") for ours, theirs in V3.items()}
-    for name in ("start", "end"):
-        if found[name]:
-            found[name] = str(parse_time(found[name], now_us, f"query.{V3[name]}"))
-    return {name: value for name, value in found.items() if value}
+    """The parameters of a search through v3, under the names of the legacy API.
+
+    They are in snake_case, ``query.service_name``, or as newer releases spell them, ``query.serviceName``.
+    """
+    found = {}
+    for ours, names in V3.items():
+        for name in (*names, *map(_camel, names)):
+            if value := values.get(f"query.{name}", ""):
+                found[ours] = str(parse_time(value, now_us, f"query.{name}")) if ours in {"start", "end"} else value
+    return found
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(map(str.title, rest))
 
 
 V3 = {
-    "service": "service_name",
-    "operation": "operation_name",
-    "tags": "attributes",
-    "start": "start_time_min",
-    "end": "start_time_max",
-    "minDuration": "duration_min",
-    "maxDuration": "duration_max",
-    "limit": "search_depth",
+    "service": ("service_name",),
+    "operation": ("operation_name",),
+    "tags": ("attributes",),
+    "start": ("start_time_min",),
+    "end": ("start_time_max",),
+    "minDuration": ("duration_min",),
+    "maxDuration": ("duration_max",),
+    "limit": ("num_traces", "search_depth"),
 }
-"""Parameters of the legacy API, and their names in v3."""
+"""Parameters of the legacy API, and their names in v3; of several given the last counts."""
 
 
 def trace_id(text: str) -> str:

@@ -113,7 +113,7 @@ def find(text: str) -> Found:
         return Found("trace", trace)
     if re.match(r"uid\s*[:=]", text):
         return Found("user", re.split(r"[:=]", text, maxsplit=1)[1].strip())
-    if re.match(r"[A-Za-z_][\w.\-]*\s*(?:!?=|[<>~])", text):
+    if re.match(r"[A-Za-z_][\w.\-]*\s*(?:!?=|[<>]=?|~)\s*[^\s=]", text):
         return Found("filter", text)
     return Found("user", text)
 

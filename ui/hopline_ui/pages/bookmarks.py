@@ -20,6 +20,8 @@ _SAME: Final = {
 }
 _ANY: Final = frozenset({"", "all"})
 """What both write for no choice of an operation."""
+_PLAIN: Final = re.compile(r"(?!(?:and|or|not)$)[\w.:/-]+", re.IGNORECASE)
+"""What needs no quotes in a filter."""
 _AGO: Final = re.compile(r"[1-9][0-9]{0,5}[smhdw]")
 _MILLISECONDS: Final = 1_000
 _HOUR_MS: Final = 3_600_000
@@ -34,16 +36,22 @@ def is_jaeger(asked: Mapping[str, str]) -> bool:
 def from_zipkin(asked: Mapping[str, str]) -> dict[str, str]:
     """``/zipkin/?serviceName=&annotationQuery=&lookback=15m&endTs=``, which has times in milliseconds."""
     found = _named(asked)
+    if annotations := found.get("filter"):
+        found["filter"] = _annotations(annotations)
+    return found | range_of_zipkin(asked)
+
+
+def range_of_zipkin(asked: Mapping[str, str]) -> dict[str, str]:
+    """``startTs``, ``endTs`` and ``lookback`` of Zipkin's pages; empty where none of them is given."""
     end, begin = _number(asked, "endTs"), _number(asked, "startTs")
     lookback = asked.get("lookback", "")
     if end:
         width = _number(asked, "lookback") or _width_ms(lookback) or _HOUR_MS
-        found |= {"from": str((begin or max(0, end - width)) * _MILLISECONDS), "to": str(end * _MILLISECONDS)}
-    elif _AGO.fullmatch(lookback):
-        found["from"] = f"now-{lookback}"
-    elif width := _number(asked, "lookback"):
-        found["from"] = f"now-{width // 1_000}s"
-    return found
+        return {"from": str((begin or max(0, end - width)) * _MILLISECONDS), "to": str(end * _MILLISECONDS)}
+    if _AGO.fullmatch(lookback):
+        return {"from": f"now-{lookback}"}
+    width = _number(asked, "lookback")
+    return {"from": f"now-{width // 1_000}s"} if width else {}
 
 
 def from_jaeger(asked: Mapping[str, str]) -> dict[str, str]:
@@ -63,6 +71,16 @@ def from_jaeger(asked: Mapping[str, str]) -> dict[str, str]:
 def _named(asked: Mapping[str, str]) -> dict[str, str]:
     """The parameters that mean the same under another name."""
     return {ours: value for theirs, ours in _SAME.items() if (value := asked.get(theirs, "").strip()) not in _ANY}
+
+
+def _annotations(text: str) -> str:
+    """Zipkin's ``key=value and word`` as a filter: a value goes up to the next `` and ``, signs and blanks included."""
+    parts = [part.strip().partition("=") for part in text.split(" and ") if part.strip()]
+    return " AND ".join(f"{_word(key)}={_word(value)}" if sign else _word(key) for key, sign, value in parts)
+
+
+def _word(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
 
 
 def _tags(text: str) -> str:

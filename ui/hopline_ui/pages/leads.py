@@ -5,6 +5,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from hopline_query.search.ids import UUID
 from hopline_ui.frame import COOKIE_AGE, THEMES, TOURS, ZONES, Frame, frame_of
 from hopline_ui.i18n import LANGUAGES
 from hopline_ui.pages import bookmarks
@@ -28,15 +29,15 @@ def _address(site: Site, frame: Frame, text: str, *, as_user: bool) -> str:
     kind = found["kind"]
     if kind == "trace" and not (as_user and _unclear(text)):
         return frame.link(f"/trace/{found['trace_id']}")
-    if kind == "filter":
+    if kind == "filter" and not as_user:
         return frame.link("/search", filter=found["filter"])
     uid = found.get("uid") or text
     return frame.user(uid) if as_user or kind == "user" else frame.link(f"/trace/{text}")
 
 
 def _unclear(text: str) -> bool:
-    """Whether a trace id was told by its letters alone: a uid may look like that too."""
-    return text.isalnum()
+    """Whether a trace id was told by its digits alone: a uid may look like that too, as UUIDs do."""
+    return text.isalnum() or UUID.fullmatch(text) is not None
 
 
 def prefs(site: Site, request: Request) -> Response:
@@ -62,7 +63,7 @@ def zipkin_trace(site: Site, request: Request) -> Response:
 def zipkin_map(site: Site, request: Request) -> Response:
     """``/zipkin/dependency`` and Jaeger's ``/dependencies``."""
     del site
-    return _to(frame_of(request, "").plain("/map"))
+    return _to(frame_of(request, "").plain("/map", **bookmarks.range_of_zipkin(request.query_params)))
 
 
 def zipkin_home(site: Site, request: Request) -> Response:
