@@ -47,6 +47,10 @@ def serve(headers, address="127.0.0.1", **settings):
         ({"X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Sampled": "true"}, True),
         ({"X-B3-TraceId": TRACE, "X-B3-Sampled": "1"}, None),
         ({"b3": "nonsense"}, None),
+        ({"b3": "nonsense", "X-B3-Sampled": "0"}, False),
+        ({"b3": f"{TRACE}-bad-1", "X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Sampled": "0"}, False),
+        ({"b3": "0", "X-B3-TraceId": "x", "X-B3-Sampled": "1"}, False),
+        ({"traceparent": "bad", "b3": "0"}, False),
     ],
 )
 def test_b3_decides_with_and_without_ids(headers, recorded, sample):

@@ -19,7 +19,6 @@ _KEYS: Final[dict[str | bytes, str]] = {
     **{name: name for name in _NAMES},
     **{name.encode(): name for name in _NAMES},
 }
-_B3_NAMES: Final = frozenset({"b3", "x-b3-sampled", "x-b3-flags"})
 _LENGTHS: Final = frozenset(map(len, _NAMES))
 
 
@@ -125,18 +124,21 @@ def _from_w3c(found: dict[str, list[str]], counted: Callable[[str], None]) -> Re
 
 
 def _from_b3(found: dict[str, list[str]], counted: Callable[[str], None]) -> Remote | None:
-    context = None
-    if not _B3_NAMES.isdisjoint(found) and "x-b3-traceid" not in found:
-        flags = b3.decision(*(found.get(name, [""])[0] for name in ("b3", "x-b3-sampled", "x-b3-flags")))
-        if flags is not None:
-            return Remote(0, 0, flags, None)
+    """What the single header says, else the others: a malformed one counts as absent."""
     if "b3" in found:
-        context = b3.parse_single(found["b3"][0])
-    elif "x-b3-traceid" in found:
-        names = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags")
-        context = b3.parse_multi(*(found.get(name, [""])[0] for name in names))
-    else:
-        return None
+        single = found["b3"][0]
+        context, decided = b3.parse_single(single), b3.decision(single, "", "")
+        if context is not None:
+            return Remote(context.trace_id, context.parent_id, context.flags, None)
+        if decided is not None:
+            return Remote(0, 0, decided, None)
+        counted("malformed_b3")
+    names = ("x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags")
+    trace_id, span_id, sampled, flags = (found.get(name, [""])[0] for name in names)
+    if not trace_id:
+        decided = b3.decision("", sampled, flags)
+        return None if decided is None else Remote(0, 0, decided, None)
+    context = b3.parse_multi(trace_id, span_id, sampled, flags)
     if context is None:
         counted("malformed_b3")
         return None
