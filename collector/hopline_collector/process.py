@@ -35,7 +35,7 @@ from hopline_collector.metrics import Gauges, Metrics
 from hopline_collector.rules.rule_book import RuleBook
 from hopline_collector.rules.rules import ALL
 from hopline_collector.sources import topics
-from hopline_collector.sources.journal import Journal
+from hopline_collector.sources.journal import FILE, Journal
 from hopline_collector.sources.source import Source
 from hopline_collector.sources.topics import TOPIC_FORMATS
 from hopline_collector.store import checks
@@ -114,9 +114,7 @@ class Collector:
         self._journal: Journal | None = None
         self._intake: Intake
         if settings.journal is not None:
-            self._journal = Journal(
-                settings.journal / "journal.sqlite", max_bytes=settings.journal_bytes, fsync=settings.fsync
-            )
+            self._journal = Journal(settings.journal / FILE, max_bytes=settings.journal_bytes, fsync=settings.fsync)
             self._intake = JournalIntake(self._journal)
         else:
             batches = BatchLog(self._servers(), settings.kafka_options, replicas=settings.replicas)

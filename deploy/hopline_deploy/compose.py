@@ -37,13 +37,12 @@ from hopline_deploy.behind_proxy import ProxyMiddleware
 from hopline_deploy.canary.own import doors, own_tokens
 from hopline_deploy.canary.rounds import Canary, Doors
 from hopline_deploy.manners import MannersMiddleware
-from hopline_deploy.opening import open_store
+from hopline_deploy.opening import JOURNAL_FOLDER, open_store
 from hopline_deploy.origins import HostMiddleware, OriginMiddleware
 from hopline_deploy.renewing import Certificate
 from hopline_deploy.server import grpc_address
 from hopline_deploy.settings import Role, Settings
 
-_JOURNAL_FOLDER: Final = "journal"
 _QUICK: Final = ("/health", "/metrics", "/static/")
 """Paths that ask the store nothing, or have a thread of their own for it."""
 
@@ -187,7 +186,7 @@ def thinning(settings: Settings) -> ThinningSettings:
 def collector_settings(role: Role, settings: Settings) -> CollectorSettings:
     """What the collector of this process reads, keeps and drops, by the settings."""
     # With a broker, a collector of its own puts what is posted into Kafka too; alone it keeps a journal.
-    journal = None if role == "collector" and settings.kafka else Path(settings.data).absolute() / _JOURNAL_FOLDER
+    journal = None if role == "collector" and settings.kafka else Path(settings.data).absolute() / JOURNAL_FOLDER
     member = settings.collector_id or f"{socket.gethostname()}:{settings.data}"
     return CollectorSettings(
         journal=journal,

@@ -8,6 +8,9 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreError
 from hopline_deploy.settings import Settings
 
+JOURNAL_FOLDER: Final = "journal"
+"""Within the data folder."""
+
 _ENGINE_FOLDER: Final = "clickhouse"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hopline_collector.sources.journal import Journal, JournalBrokenError
 from hopline_collector.store.migrate import migrate
 from hopline_deploy import access
 from hopline_deploy.doctor.examine import examine
@@ -150,6 +151,32 @@ def test_faults_of_files(tmp_path: Path) -> None:
     found = looked(Settings(data=str(tmp_path / "d"), port=0, otlp_port=0, **files))
     assert "line 1" in found["tokens"].says
     assert not found["certificate"].ok
+
+
+@pytest.mark.parametrize("text", ["garbage" * 200, "", None])
+def test_faults_of_the_journal_and_of_rules(tmp_path: Path, text: str | None) -> None:
+    """A8: a damaged journal and a wrong file of rules are named, by a start too; looking leaves nothing behind."""
+    file, rules = tmp_path / "d" / "journal" / "journal.sqlite", tmp_path / "rules.toml"
+    Journal(file).close()
+    if text is not None:
+        file.write_text(text)
+        rules.write_text("[[rule]]\n" if text else "")
+    before = sorted(tmp_path.rglob("*"))
+    found = looked(Settings(data=str(tmp_path / "d"), port=0, otlp_port=0, alerts=str(rules)))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert found["journal"].ok == (text in {"", None})
+    assert found["alerts"].ok == (text == "")
+    if text:
+        assert "rule 1: name is missing" in found["alerts"].says
+        with pytest.raises(JournalBrokenError, match=r"journal\.sqlite: file is not a database; move it away"):
+            Journal(file)
+
+
+def test_another_program_is_no_hopline(tmp_path: Path) -> None:
+    """A8: what answers with anything but JSON is named for what it is."""
+    with serving(["a list"]) as address:  # type: ignore[arg-type]
+        found = looked(Settings(data=str(tmp_path / "d"), port=0, otlp_port=0), address)
+    assert "another program answers there" in found["server"].says
 
 
 def test_modes_of_secret_files(tmp_path: Path) -> None:

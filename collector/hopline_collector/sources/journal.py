@@ -68,6 +68,14 @@ class _Job:
     done: "Future[Any]" = field(default_factory=Future)
 
 
+FILE: Final = "journal.sqlite"
+"""Its name in its folder."""
+
+
+class JournalBrokenError(OSError):
+    """The file is no journal, or is damaged."""
+
+
 class Journal:
     """Appends for many threads, and a :class:`Source` for the one that hands over.
 
@@ -83,8 +91,7 @@ class Journal:
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._news = threading.Condition()
-        self._reader = self._connect()
-        self._reader.executescript(_SCHEMA)
+        self._reader = self._opened()
         self.key = PartitionKey(self._identity(), 0)
         """Names this very file, so that journals of several collectors share one ledger."""
         self._delivered = self._committed().offset
@@ -285,6 +292,19 @@ class Journal:
     def _measure(self) -> int:
         row = self._reader.execute("SELECT coalesce(sum(length(body)), 0) FROM entries").fetchone()
         return int(row[0])
+
+    def _opened(self) -> sqlite3.Connection:
+        """Raises :class:`JournalBrokenError`."""
+        try:
+            connection = self._connect()
+            connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise JournalBrokenError(
+                f"{self._path}: {error}; move it away: what it held and no block has is lost"
+            ) from error
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None, check_same_thread=False)

@@ -15,7 +15,9 @@ def examine(settings: Settings, server: str, token: str = "") -> Iterator[Findin
     yield from files.tokens(settings)
     yield from files.certificate(settings)
     yield from files.open_secrets(settings)
+    yield from files.alerts(settings)
     yield store.disk(settings)
+    yield from files.journal(settings)
     yield store.store(settings, answers=answers)
     if settings.kafka:
         yield broker.broker(settings.kafka, settings.topic_formats(), settings.kafka_client_options())

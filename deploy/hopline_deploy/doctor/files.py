@@ -1,15 +1,18 @@
-"""Files that the settings name: tokens and certificate."""
+"""Files that the settings name: tokens, certificate, rules of alerts, and the journal."""
 
+import sqlite3
 import ssl
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from hopline_deploy import access
 from hopline_deploy.access import TokenError
 from hopline_deploy.doctor.finding import Finding, well, wrong
+from hopline_deploy.opening import JOURNAL_FOLDER
 from hopline_deploy.settings import Settings
 
 _SOON_S: Final = 14 * 86_400
@@ -49,6 +52,40 @@ def certificate(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield well("certificate", f"{settings.tls_cert}: good until {day}")
+
+
+def alerts(settings: Settings) -> Iterator[Finding]:
+    """Whether the file of alert rules can be used."""
+    if not settings.alerts:
+        return
+    from hopline_query.alerts.rules import RulesError, parse
+
+    try:
+        rules = parse(Path(settings.alerts).read_text(encoding="utf-8")).rules
+    except (OSError, UnicodeDecodeError, RulesError) as error:
+        yield wrong("alerts", f"{settings.alerts}: {error}", "mend the file; hopline alerts test tries it")
+        return
+    yield well("alerts", f"{settings.alerts}: {len(rules)} rules")
+
+
+def journal(settings: Settings) -> Iterator[Finding]:
+    """Whether the journal of the data folder, where there is one, can be read."""
+    from hopline_collector.sources.journal import FILE as JOURNAL_FILE
+
+    path = Path(settings.data).absolute() / JOURNAL_FOLDER / JOURNAL_FILE
+    if not path.is_file():
+        return
+    # Without its log nobody has it open, and reading it as it stands makes no files beside it.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True)) as connection:
+            ((said,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.Error as error:
+        said = str(error)
+    if said == "ok":
+        yield well("journal", str(path))
+    else:
+        yield wrong("journal", f"{path}: {said}", "move it away: what it held and no block has is lost")
 
 
 def open_secrets(settings: Settings) -> Iterator[Finding]:

@@ -91,7 +91,10 @@ def _get(address: str) -> tuple[str, dict[str, Any]]:
             date, body = answer.headers["date"], answer.read()
     except urllib.error.HTTPError as error:
         date, body = error.headers["date"], error.read()
-    found = json.loads(body)
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
     if not isinstance(found, dict):
-        raise ValueError("it does not answer as Hopline does")  # noqa: TRY004 (what came from outside)
+        raise ValueError("another program answers there")  # noqa: TRY004 (what came from outside)
     return date, found
