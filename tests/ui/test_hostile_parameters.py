@@ -94,6 +94,15 @@ def test_no_value_breaks_a_page(over_store: Client, asked: tuple[str, str], valu
             "order_by=best",
         ),
         *("cursor=nonsense", "from=yesterday", "from=5&to=4", "from=1", "filter=" + "a" * 5_000, "filter=a~"),
+        *(
+            'filter=a%3D"b',
+            "filter=a%3D%3Db",
+            "filter=a%3Db%3Dc",
+            "filter=a%3D",
+            "structure={a",
+            "structure=a",
+        ),
+        *("structure={}|count()", "structure=" + "(" * 99, "structure=" + "{}>" * 40, "having=x", "having=[1]"),
     ],
 )
 def test_what_is_wrong_is_said_in_the_readers_language(over_store: Client, query: str):
