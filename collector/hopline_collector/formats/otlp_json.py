@@ -137,19 +137,18 @@ def decode(body: bytes) -> Decoded:
         if repaired is None:
             raise DecodeError("malformed", str(error)) from error
         return decode(repaired)
-    snake = foreign_member(body) is not None
     decoded = Decoded()
-    index = 0
+    index, bare = 0, not request.resource_spans
     for resource_spans in request.resource_spans or ():
         process = _process(resource_spans)
         rows, indexes = [], []
-        for scope_spans in (resource_spans.scope_spans or resource_spans.instrumentation_library_spans) or ():
+        scopes = resource_spans.scope_spans or resource_spans.instrumentation_library_spans
+        bare = bare or not scopes
+        for scope_spans in scopes or ():
             scope = _scope(process, scope_spans)
             for raw in scope_spans.spans or ():
                 try:
-                    if snake and (name := foreign_member(raw)):
-                        raise BadSpanError("malformed_span", in_camel_case(name))
-                    rows.append(wire_row(_span(_typed(raw)), scope))
+                    rows.append(wire_row(_span(_named(raw)), scope))
                     indexes.append(index)
                 except _FAULTS as error:
                     reason = error.reason if isinstance(error, BadSpanError) else "malformed_span"
@@ -158,7 +157,7 @@ def decode(body: bytes) -> Decoded:
                 index += 1
         if rows:
             decoded.batches.append(Batch(process.facts, rows, indexes))
-    if snake or not index:
+    if bare or not index:
         check_members(body, empty=not index)
     return decoded
 
@@ -196,6 +195,15 @@ def _typed(raw: bytes | msgspec.Raw) -> _Span:
         if repaired is None:
             raise
         return _one.decode(repaired)
+
+
+def _named(raw: msgspec.Raw) -> _Span:
+    """One span; raises BadSpanError where what it lacks stands under another name."""
+    found = _typed(raw)
+    whole = found.trace_id and found.span_id and found.start_time_unix_nano and found.end_time_unix_nano
+    if not whole and (name := foreign_member(raw)):
+        raise BadSpanError("malformed_span", in_camel_case(name))
+    return found
 
 
 def _span(found: _Span) -> Span:
