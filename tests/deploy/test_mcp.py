@@ -16,7 +16,9 @@ from mcp.client.streamable_http import streamable_http_client
 
 from hopline_deploy import access
 from hopline_deploy.agents.bounded import MOST_BYTES, reply
+from hopline_deploy.agents.tools import Tools, WrongArgumentError
 from hopline_deploy.ports import free_ports
+from hopline_deploy.remote import Remote
 from support import Children, wait_until
 from support.hopline_process import Server
 
@@ -204,3 +206,16 @@ def test_replies_are_bounded_and_count_what_they_leave_out(size: int) -> None:
     assert len(text.encode()) <= MOST_BYTES
     answer = json.loads(text)
     assert len(answer["untrusted"]["traces"]) + answer.get("left_out", {}).get("traces", 0) == size
+    long = reply(found, link="/search?service=" + "%C3%BC" * 10_000)
+    assert len(long.encode()) <= MOST_BYTES
+    told = json.loads(long)
+    assert (told["left_out"]["link"], len(told["untrusted"]["traces"])) == (1, len(answer["untrusted"]["traces"]))
+
+
+def test_a_link_asks_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A11: every condition but the number of rows, whatever its value; a blank id is an error that says so."""
+    monkeypatch.setattr(Remote, "get_quoted", lambda *_: {"services": []})
+    tools = Tools(Remote("http://127.0.0.1:9"))
+    assert json.loads(tools.find_services({"env": "limit", "limit": 20, "q": ""}))["link"] == "/?env=limit"
+    with pytest.raises(WrongArgumentError, match="trace_id is blank"):
+        tools.get_trace(" ")

@@ -42,6 +42,8 @@ class Tools:
 
     def get_trace(self, trace_id: str) -> str:
         """One trace summarised: its failure, the way to it, where the time went."""
+        if not trace_id.strip():
+            raise WrongArgumentError("trace_id is blank: name the id of a trace, as search_traces gives it")
         place = f"traces/{quote(trace_id.strip(), safe='')}"
         timeline = self._get(place, {"shape": "timeline"})
         found = summarised(timeline)
@@ -89,7 +91,8 @@ class Tools:
     # -- inside
 
     def _reply(self, found: Mapping[str, Any], page: str, values: Values, **known: Any) -> str:
-        query = urlencode({name: value for name, value in values.items() if value not in {None, "", "limit"}})
+        asked = {name: value for name, value in values.items() if value not in {None, ""} and name != "limit"}
+        query = urlencode(asked)
         return reply(found, **known, link=f"{page}?{query}" if query else page)
 
     def _get(self, path: str, values: Values) -> dict[str, Any]:
