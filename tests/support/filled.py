@@ -91,7 +91,11 @@ _SETTLED = Template("""
 INSERT INTO ${database}.settled (${columns})
 WITH
   groupArray(toString(service)) AS all,
-  arraySort(arrayMap(name_ -> (-toInt64(countEqual(all, name_)), name_), arrayDistinct(all))) AS pairs
+  arraySort(arrayMap(name_ -> (-toInt64(countEqual(all, name_)), name_), arrayDistinct(all))) AS pairs,
+  arrayDistinct(groupArray((
+    multiIf(kind = 'client', toString(service), caller_service != '', toString(caller_service), 'USER'),
+    multiIf(kind = 'server', toString(service), peer_kind = 'db', concat('db:', peer), toString(peer)),
+    s.error))) AS ends
 SELECT
   trace_id, ${version}, min(s.start_us), max(s.start_us), max(s.start_us + s.duration_us),
   argMin(s.duration_us, parent_id != 0), 10, 6, max(s.error), 0, 0, 0, 0, 0, 0, 1000, max(s.arrived),
@@ -102,7 +106,10 @@ SELECT
   arrayMap(pair -> countEqual(groupArrayIf(toString(service), s.error), pair.2), pairs),
   arrayMap(name_ -> concat(name_, '\\0', operation), arraySort(arrayDistinct(all))),
   arrayMap(name_ -> concat(name_, '\\0', '1.0'), arraySort(arrayDistinct(all))),
-  ['bench'], [any(uid)], arraySort(groupUniqArrayArray(kv)), 1
+  ['bench'], [any(uid)], arraySort(groupUniqArrayArray(kv)), 1,
+  arraySort(arrayDistinct(arrayFlatten(arrayMap(end -> arrayMap(
+    text -> if(end.3, [text, concat(text, '\\0e')], [text]),
+    [concat(end.1, '\\0', end.2), concat(end.1, '\\0'), concat('\\0', end.2)]), ends)))), 1
 FROM ${database}.spans AS s
 WHERE intDiv(start_us, 3600000000) BETWEEN ${hour} AND ${hour} + 1
 GROUP BY trace_id
