@@ -258,6 +258,23 @@ def test_what_is_an_error(front: Front) -> None:
     assert front.found(service="errs", filter="error=false") == [fine]
 
 
+def test_a_failure_is_found_by_the_tag_that_zipkin_is_shown(front: Front) -> None:
+    """N12: OTLP's status with and without a text, in one trace: each tag `error` of the answer finds it."""
+    both, text_only = new_id(), new_id()
+    ends = (2, front.base, front.base + 9)
+    told = {"code": 2, "message": "it broke"}
+    plain = otlp_span(both, 1, *ends, status={"code": 2})
+    front.post_otlp(otlp("shown", plain, otlp_span(both, 2, *ends, parent=1, status=told)))
+    front.post_otlp(otlp("shown", otlp_span(text_only, 1, *ends, status=told)))
+    front.wait(both, 2)
+    front.wait(text_only)
+    shown = {span["tags"]["error"] for span in front.get(f"/api/v2/trace/{both}")}
+    assert shown == {"true", "it broke"}
+    assert front.zipkin(serviceName="shown", annotationQuery="error=true") == {both}
+    assert front.zipkin(serviceName="shown", annotationQuery="error=it broke") == {both, text_only}
+    assert front.zipkin(serviceName="shown", annotationQuery="error=true and error=it broke") == {both}
+
+
 def test_nothing_is_made_up_for_a_gateway_that_says_little(front: Front) -> None:
     """N8, N5: spans without times, names and services are shown, the root first, and go back as they came."""
     one = new_id()

@@ -127,7 +127,10 @@ def search_queries(service: QueryService, values: Mapping[str, str]) -> list[Sea
         any_case = f"(?i)^{re.escape(remote)}$"
         told = [Term(field, "~", any_case, field) for field in ("peer", "caller_service")]
         parts.append(Or((*told, Term(REMOTE_TAG, "=", remote))))
-    expression = all_of(parts, "annotationQuery")
+    all_of(parts, "annotationQuery")
+    # Whether a row fails without saying how is told by that row alone; a bound on durations may be met by another one.
+    alone = [] if low else [part for part in parts if _by_one_row(part)]
+    expression = all_of([part for part in parts if part not in alone], "annotationQuery")
     return [
         SearchQuery(
             scope=scope,
@@ -135,6 +138,7 @@ def search_queries(service: QueryService, values: Mapping[str, str]) -> list[Sea
             min_span_duration=low or None,
             max_span_duration=high or None,
             expression=expression,
+            same=tuple(alone),
             limit=_limit(values),
             as_of_us=now_us,
         )
@@ -194,6 +198,11 @@ def _failures(value: str) -> list[Expression]:
         return [*told]
     untold = [Not(Term(term.key, "exists", "", term.field)) for term in told]
     return [*told, And((_term("error", "true"), *untold))]
+
+
+def _by_one_row(part: Expression) -> bool:
+    """Whether it is :func:`_failures` of rows without a text: what they lack must not be looked for in others."""
+    return isinstance(part, Or) and any(isinstance(one, And) for one in part.parts)
 
 
 def _term(field: str, value: str) -> Term:
