@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hopline_collector.block.limits import NEWEST_US, one_line
+from hopline_collector.block.limits import NEWEST_US, one_line, stored_uid
 from hopline_query.errors import BadRequestError
 from hopline_query.search.aliases import throughout
 from hopline_query.search.filter import And, Expression, Term, parse_filter
@@ -82,7 +82,7 @@ class Params:
     def text(self, name: str, default: str = "") -> str:
         """The value without blanks around it; a name in one line, as names are stored. Blanks alone are no name."""
         given = str(self._values.get(name) or "")
-        value = one_line(given) if name in NAMES else given.strip()
+        value = stored_uid(given) if name == "uid" else one_line(given) if name in NAMES else given.strip()
         if given and not value and name in NAMES:
             raise BadRequestError(f"{name} is blank", field=name, column=1)
         return value or default

@@ -11,13 +11,18 @@ from typing import Any
 import httpx
 import pytest
 
+from hopline_collector.block.core import Message, build_block
+from hopline_collector.block.limits import stored_uid
 from hopline_collector.erasure.needle import Needle
 from hopline_collector.erasure.sweep import Sweep
+from hopline_collector.handover.plan import Plan
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_collector.store.migrate import migrate
+from hopline_query.params import Params, QuerySettings
 from hopline_query.store.settling import settle
 from support import Children, wait_until
 from support.hopline_process import Server
+from support.wire_rows import NOW, wire_message, wire_row
 
 UID = "u-4711'x"
 WORD = "4711'x"
@@ -137,6 +142,21 @@ def test_what_is_no_id(text: str) -> None:
     """A3: blanks would find everything, and are refused."""
     with pytest.raises(ValueError, match="uid"):
         Needle(text)
+
+
+@pytest.mark.parametrize("text", ["L" * 300, "ü" * 200, "a\tb", " lead", "O'Bri\\en\n", "x\x01y", "\x01", UID])
+def test_an_id_is_found_as_it_is_kept(engine: ClickHouse, text: str) -> None:
+    """A3: what rows keep of an id that is long or odd is found too, by searches as well, and nothing else is."""
+    needle = Needle(text)
+    (kept,) = build_block([Message(0, "native", wire_message(wire_row(1, uid=text)))], Plan(0, 1, NOW)).columns["uid"]
+    assert Params({"uid": text}, NOW, QuerySettings()).text("uid") == kept if kept else stored_uid(text) == ""
+    longer = [f"{kept}z"] if kept.isascii() and kept else []
+    texts = [kept, text, f"of {text}!", "", " ", "other", kept[:-1], *longer]
+    found = engine.ask(
+        f"SELECT c FROM (SELECT arrayJoin({{texts:Array(String)}}) AS c) WHERE {needle.found_in(['c'])}",
+        {"texts": texts, **needle.parameters()},
+    )
+    assert {c for (c,) in found} == {kept, text, f"of {text}!"} - {""}
 
 
 def test_any_store(any_store: ClickHouse) -> None:

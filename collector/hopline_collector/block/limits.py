@@ -61,6 +61,8 @@ class TextLimit:
     """May have several lines, and blanks at its ends; all others are names."""
 
 
+_UID_BYTES: Final = 256
+
 TEXT_LIMITS: Final = (
     TextLimit("service", 128, required=True),
     TextLimit("name", 256, required=True),
@@ -76,7 +78,7 @@ TEXT_LIMITS: Final = (
     TextLimit("caller_zone", 64),
     TextLimit("caller_name", 256),
     TextLimit("peer", 256),
-    TextLimit("uid", 256),
+    TextLimit("uid", _UID_BYTES),
 )
 
 PATH_CHARACTERS: Final = 160
@@ -116,3 +118,8 @@ def cut(text: str, max_bytes: int) -> str:
     if len(raw) <= max_bytes:
         return text
     return raw[:max_bytes].decode("utf-8", "ignore")
+
+
+def stored_uid(text: str) -> str:
+    """A user's id as rows keep it."""
+    return cut(one_line(clean(text)), _UID_BYTES).rstrip()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
+from hopline_collector.block.limits import stored_uid
+
 _WORD: Final = "0-9A-Za-z_"
 
 
@@ -30,22 +32,28 @@ class Needle:
     def parameters(self) -> dict[str, Any]:
         """For a statement with :meth:`found_in`; in hex, as logs of a server hold parameters."""
         # `toString` of an array or a map writes quotes and backslashes with a backslash.
-        escaped = self.text.replace("\\", "\\\\").replace("'", "\\'")
-        forms = "|".join(re.escape(form) for form in dict.fromkeys((self.text, escaped)))
-        return {"text": self.text.encode().hex(), "pattern": self._alone(forms).encode().hex()}
+        spelled = [form for text in self._texts() for form in (text, text.replace("\\", "\\\\").replace("'", "\\'"))]
+        pattern = "|".join(_alone(form) for form in dict.fromkeys(spelled))
+        texts = {f"text{number}": text.encode().hex() for number, text in enumerate(self._texts())}
+        return {**texts, "pattern": f"(?s){pattern}".encode().hex()}
 
-    @staticmethod
-    def found_in(columns: list[str]) -> str:
+    def found_in(self, columns: list[str]) -> str:
         """A condition: one of the columns, whatever its type, holds it. `position` spares most rows the pattern."""
-        plain = "unhex({text:String})"
         tests = []
         for column in columns:
             text = f"toString({column})"
-            sieve = f"(position({text}, {plain}) > 0 OR position({text}, '\\\\') > 0)"
-            tests.append(f"({sieve} AND match({text}, unhex({{pattern:String}})))")
+            sieves = [f"position({text}, unhex({{text{number}:String}})) > 0" for number in range(len(self._texts()))]
+            sieve = " OR ".join([*sieves, f"position({text}, '\\\\') > 0"])
+            tests.append(f"(({sieve}) AND match({text}, unhex({{pattern:String}})))")
         return f"({' OR '.join(tests)})"
 
-    def _alone(self, forms: str) -> str:
-        before = f"(^|[^{_WORD}])" if re.match(rf"[{_WORD}]", self.text) else ""
-        after = f"($|[^{_WORD}])" if re.search(rf"[{_WORD}]$", self.text) else ""
-        return f"(?s){before}({forms}){after}"
+    def _texts(self) -> tuple[str, ...]:
+        """What was asked for, and where that is another text, what rows keep of it: one line, cut at a limit."""
+        stored = "" if self.trace else stored_uid(self.text)
+        return (self.text, stored) if stored not in {"", self.text} else (self.text,)
+
+
+def _alone(form: str) -> str:
+    before = f"(^|[^{_WORD}])" if re.match(rf"[{_WORD}]", form) else ""
+    after = f"($|[^{_WORD}])" if re.search(rf"[{_WORD}]$", form) else ""
+    return f"{before}{re.escape(form)}{after}"
