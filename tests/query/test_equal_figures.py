@@ -85,7 +85,7 @@ def test_dialects_and_the_terminal_tell_the_same(seed, paths, changes):
     whole_id, *header = terminal.header(page, 10_000)
     assert whole_id == TRACE
     parts = [
-        f"{page['spans']} spans, {page['received']} of {page['expected']} calls",
+        f"{page['spans']} {'span' if page['spans'] == 1 else 'spans'}, {page['received']} of {page['expected']} calls",
         terminal.clock(page["start_us"]),
         terminal.duration(page["duration_us"]),
     ]
