@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from hopline_deploy.commands_read import SERVER_DEFAULT, Json, Server, Token, console, fail_remote
 from hopline_deploy.remote import Remote, RemoteError
+from hopline_deploy.tables import print_table
 from hopline_deploy.terminal import clock
 
 app: Final = typer.Typer(help="Messages and rows that were set aside.", no_args_is_help=True)
+
+_HEADS: Final = ("id", "arrived", "reason", "from", "bytes", "detail")
 
 Reason = Annotated[str, typer.Option(help="Only those that were set aside for this reason.")]
 
@@ -35,7 +35,7 @@ def list_letters(
     if as_json:
         typer.echo(json.dumps(answer))
         return
-    console().print(_table(answer))
+    print_table(console(), _HEADS, _rows(answer), whole=_HEADS[:-1])
     typer.echo(", ".join(f"{name}: {count}" for name, count in answer["reasons"].items()) or "nothing was set aside")
 
 
@@ -80,13 +80,12 @@ def replay(
         raise typer.Exit(1)
 
 
-def _table(answer: Mapping[str, Any]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("id", "arrived", "reason", "from", "bytes", "detail"):
-        table.add_column(name, no_wrap=name != "detail", justify="right" if name == "bytes" else "left")
-    for letter in answer["letters"]:
-        place = f"{letter['source']} {letter['topic']}/{letter['partition']}@{letter['offset']}"
-        arrived = clock(letter["arrived_us"])
-        cells = (letter["id"], arrived, letter["reason"], place, str(letter["bytes"]), letter["detail"])
-        table.add_row(*map(Text, cells))
-    return table
+def _rows(answer: Mapping[str, Any]) -> list[list[Any]]:
+    return [
+        [
+            *(letter["id"], clock(letter["arrived_us"]), letter["reason"]),
+            f"{letter['source']} {letter['topic']}/{letter['partition']}@{letter['offset']}",
+            *(letter["bytes"], letter["detail"]),
+        ]
+        for letter in answer["letters"]
+    ]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from hopline_deploy.commands_read import SERVER_DEFAULT, Json, Server, Token, console, fail_remote
 from hopline_deploy.remote import Remote, RemoteError
+from hopline_deploy.tables import print_table
 from hopline_deploy.terminal import duration
 
 PARTS: Final = 8
@@ -49,7 +49,7 @@ def causes(
 def _causes(answer: Any) -> None:
     rows = [[c[key] for key in ("hurt", "recovered", "count", "echoes", "service")] for c in answer["causes"]]
     words = [f"{c['operation']}  {c['error_type']}  {c['text']}" for c in answer["causes"]]
-    print_table(
+    _table(
         ["traces hurt", "recovered", "failures", "echoes", "where", "what"],
         [[*row, text] for row, text in zip(rows, words, strict=True)],
         f"{answer['failures']} failing calls in {answer['traces']} traces",
@@ -83,7 +83,7 @@ def _differs(answer: Any) -> None:
     rows = [[f["sentence"], f"{f['p']:.1g}"] for f in answer["findings"]]
     stands = "" if rows else "nothing stands out: "
     caption = f"{stands}{answer['selected']} calls compared with {answer['base']}"
-    print_table(["what differs", "by chance"], rows, caption)
+    _table(["what differs", "by chance"], rows, caption)
 
 
 def worse(
@@ -113,7 +113,7 @@ def _worse(answer: Any) -> None:
     caption = f"mean {means[0]} over {calls[0]} calls, then {means[1]} over {calls[1]}"
     tail = [f"{part['us']:+.0f} us by {WORDS[part['cause']]}" for part in answer["p95_parts"]]
     caption += f"; p95 {', '.join(tail)}" if tail else ""
-    print_table(["change", "service", "operation", "cause"], rows[:MOST], caption)
+    _table(["change", "service", "operation", "cause"], rows[:MOST], caption)
 
 
 def calls(
@@ -133,7 +133,7 @@ def calls(
 
 
 def _calls(answer: Any) -> None:
-    print_table(answer["columns"], answer["rows"], f"{answer['calls']} calls")
+    _table(answer["columns"], answer["rows"], f"{answer['calls']} calls")
 
 
 def shapes(
@@ -161,14 +161,16 @@ def _shapes(answer: Any) -> None:
     rows = [_shape(shape, "new" if shape["base_traces"] == 0 else "") for shape in answer["shapes"]]
     rows += [_shape(shape, "vanished") for shape in answer["vanished"]]
     against = "" if answer["base_traces"] is None else f", compared with {answer['base_traces']}"
-    print_table(["shape", "traces", "p50", "p99", "failed", "", "what"], rows, f"{answer['traces']} traces{against}")
+    print_table(
+        console(), ["shape", "traces", "p50", "p99", "failed", "", "what"], rows, f"{answer['traces']} traces{against}"
+    )
     loops = [
         [duration(loop["cost_us"]), loop["calls"], loop["traces"], loop["most"], _place(loop), _place(loop["caller"])]
         for loop in answer["repeats"][:MOST]
     ]
     if loops:
         heads = ["cost", "calls", "traces", "most at once", "called again and again", "by"]
-        print_table(heads, loops, "five times or more by one call; the cost is what asking once would save")
+        _table(heads, loops, "five times or more by one call; the cost is what asking once would save")
 
 
 def _shape(shape: Any, news: str) -> list[Any]:
@@ -201,7 +203,9 @@ def critical_path(
 
 def _critical_path(answer: Any) -> None:
     rows = [_part(band["band"], part) for band in answer["bands"] for part in band["parts"][:PARTS]]
-    print_table(["band", "service", "operation", "wait", "mean", "share", "drag", "slack"], rows, _supposed(answer))
+    print_table(
+        console(), ["band", "service", "operation", "wait", "mean", "share", "drag", "slack"], rows, _supposed(answer)
+    )
 
 
 def _part(band: str, part: Any) -> list[str]:
@@ -219,16 +223,8 @@ def _supposed(answer: Any) -> str:
     return f"{text}; p50, p95, p99: {', '.join(before)}, then {', '.join(after)}"
 
 
-def print_table(heads: list[str], rows: list[list[Any]], caption: str) -> None:
-    """A table as wide as the terminal, with one sentence below it."""
-    table = Table(*heads, caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    console().print(table)
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else str(value).replace("[", r"\[")
+def _table(heads: list[str], rows: list[list[Any]], caption: str) -> None:
+    print_table(console(), heads, rows, caption)
 
 
 def _chosen(service: str, operation: str, query: str, since: str, until: str) -> dict[str, str]:
