@@ -1,7 +1,9 @@
 """A store that any earlier schema made and filled is brought up to date, and answers as one that is new throughout."""
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Final
 
 import pytest
@@ -14,13 +16,18 @@ from hopline_query.service import QueryService
 from hopline_query.store import settling
 from hopline_query.store.reader import ClickHouseReader
 from hopline_query.store.settling import settle
+from support.clickhouse_server import Server
 from support.filled import fill
+from support.waiting import wait_until
 
 BEGIN: Final = 1_795_000_020_000_000
 MIDDLE: Final = BEGIN + 300_000_000
 END: Final = BEGIN + 600_000_000
 NOW: Final = END + 60_000_000
 TRACES: Final = 300
+BLOCK: Final = 20
+"""Traces of a block that comes while the schema changes."""
+STEP_US: Final = 1_000_000
 
 FIRST: Final = 9
 """The schemas before this number were never one that a process ran with."""
@@ -145,6 +152,59 @@ def test_an_older_store_answers_as_a_new_one(
     finally:
         store.define(f"DROP DATABASE upgrade_{version} SYNC")
         store.close()
+
+
+def test_a_server_is_brought_up_to_date_while_an_older_release_writes(
+    clickhouse: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A7: blocks that come before, during and after are in every answer, once."""
+    settings = StoreSettings(url=clickhouse.url, database="upgrade_busy")
+    whole = migrating.migrations
+    try:
+        with closing(ClickHouse(settings)) as store:
+            with monkeypatch.context() as patched:
+                patched.setattr(migrating, "migrations", lambda found: [m for m in whole(found) if m.version <= CALLS])
+                migrate(store)
+            with writing(settings) as blocks:
+                wait_until(lambda: len(blocks) > 2, what="blocks before")
+                assert [m.version for m in migrate(store)] == [v for v in VERSIONS if v > CALLS]
+                migrated = len(blocks)
+                wait_until(lambda: len(blocks) > migrated + 2, what="blocks after")
+            settle(store, NOW)
+            found = answers(store)
+            store.define("DROP DATABASE upgrade_busy SYNC")
+            migrate(store)
+            for begin in blocks:
+                fill(store, traces=BLOCK, from_us=begin, to_us=begin + STEP_US)
+            settle(store, NOW)
+            for name, answer in answers(store).items():
+                assert plain(found[name], CALLS) == plain(answer, CALLS), name
+    finally:
+        with closing(ClickHouse(settings)) as store:
+            store.define("DROP DATABASE IF EXISTS upgrade_busy SYNC")
+
+
+@contextmanager
+def writing(settings: StoreSettings) -> Iterator[list[int]]:
+    """A process that stores a block after the other, each of its own moment; answers where they begin."""
+    blocks: list[int] = []
+    ended = Event()
+
+    def write() -> None:
+        with closing(ClickHouse(settings)) as store:
+            for begin in range(BEGIN, END, STEP_US):
+                if ended.is_set():
+                    return
+                fill(store, traces=BLOCK, from_us=begin, to_us=begin + STEP_US)
+                blocks.append(begin)
+
+    thread = Thread(target=write)
+    thread.start()
+    try:
+        yield blocks
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_an_older_release_refuses_what_a_newer_one_made(engine_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
