@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from hopline_deploy.commands_read import SERVER_DEFAULT, Server, Token
+from hopline_deploy.commands_read import SERVER_DEFAULT, Server, Token, console
 from hopline_deploy.options import ClickHouse, Data, Database, File, Json, Kafka, effective, fail
 from hopline_deploy.remote import Remote, RemoteError
 from hopline_deploy.settings import Settings
+from hopline_deploy.tables import print_table
 
 if TYPE_CHECKING:
     from hopline_collector.sources.kafka_positions import GroupPositions, Place
@@ -126,11 +127,21 @@ def _move(group: "GroupPositions", ends: Mapping["Place", int], *, dry_run: bool
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    for log in found["logs"]:
-        name = f"{log['source']} {log['topic']}/{log['partition']}"
-        lost = f", {log['lost']:,} offsets lost in {log['gaps']} gaps" if log["gaps"] else ""
-        typer.echo(f"{name:<40} {log['start']} to {log['end']}, {log['blocks']:,} blocks{lost}  {log['log']}".rstrip())
-    for flaw in found["flaws"]:
-        name = f"{flaw['source']} {flaw['topic']}/{flaw['partition']}"
-        typer.echo(f"{flaw['kind']:<10}{name:<40} {flaw['start']} to {flaw['end']}: {flaw['detail']}")
-    typer.echo(f"{len(found['flaws'])} flaws" if found["flaws"] else "everything is accounted for, once")
+    logs = [
+        [
+            *(_partition(log), f"{log['start']} to {log['end']}", f"{log['blocks']:,}"),
+            f"{log['lost']:,} offsets lost in {log['gaps']} gaps" if log["gaps"] else "",
+            log["log"],
+        ]
+        for log in found["logs"]
+    ]
+    if logs:
+        print_table(console(), ("log", "offsets", "blocks", "", "identity"), logs)
+    flaws = [[f["kind"], _partition(f), f"{f['start']} to {f['end']}: {f['detail']}"] for f in found["flaws"]]
+    if flaws:
+        print_table(console(), ("flaw", "log", "offsets"), flaws)
+    typer.echo(f"{len(flaws)} flaws" if flaws else "everything is accounted for, once")
+
+
+def _partition(place: Mapping[str, Any]) -> str:
+    return f"{place['source']} {place['topic']}/{place['partition']}"
