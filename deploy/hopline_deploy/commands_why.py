@@ -161,9 +161,7 @@ def _shapes(answer: Any) -> None:
     rows = [_shape(shape, "new" if shape["base_traces"] == 0 else "") for shape in answer["shapes"]]
     rows += [_shape(shape, "vanished") for shape in answer["vanished"]]
     against = "" if answer["base_traces"] is None else f", compared with {answer['base_traces']}"
-    print_table(
-        console(), ["shape", "traces", "p50", "p99", "failed", "", "what"], rows, f"{answer['traces']} traces{against}"
-    )
+    _table(["shape", "traces", "p50", "p99", "failed", "", "what"], rows, f"{answer['traces']} traces{against}")
     loops = [
         [duration(loop["cost_us"]), loop["calls"], loop["traces"], loop["most"], _place(loop), _place(loop["caller"])]
         for loop in answer["repeats"][:MOST]
@@ -203,9 +201,7 @@ def critical_path(
 
 def _critical_path(answer: Any) -> None:
     rows = [_part(band["band"], part) for band in answer["bands"] for part in band["parts"][:PARTS]]
-    print_table(
-        console(), ["band", "service", "operation", "wait", "mean", "share", "drag", "slack"], rows, _supposed(answer)
-    )
+    _table(["band", "service", "operation", "wait", "mean", "share", "drag", "slack"], rows, _supposed(answer))
 
 
 def _part(band: str, part: Any) -> list[str]:

@@ -106,3 +106,16 @@ def test_odd_traces_are_settled_as_their_trees_say(store, seed, paths):
             CHANGES[name](source, rows)
         made[trace_id] = rows
     settle_and_compare(store, made)
+
+
+@given(sizes=st.lists(st.integers(1, 3_000), max_size=60))
+def test_wide_traces_are_marked_few_at_a_time(sizes):
+    """Y7: marks of calls take memory by the pairs of a trace's rows; every trace comes once, a larger one alone."""
+    found = [(f"{number:032x}", 0, 0, size) for number, size in enumerate(sizes)]
+    parts = list(settling._by_pairs(found))
+    assert [one for part in parts for one in part] == found
+    assert all(len(part) == 1 or sum(one[3] ** 2 for one in part) <= settling.PAIRS for part in parts)
+    assert all(
+        sum(one[3] ** 2 for one in (*part, following[0])) > settling.PAIRS
+        for part, following in itertools.pairwise(parts)
+    )

@@ -40,6 +40,9 @@ ROWS: Final = 20_000
 PLAIN_ROWS: Final = 100_000
 """Rows that the store looks through at once for plain traces."""
 
+PAIRS: Final = 4_000_000
+"""Pairs of rows of one trace that the store holds against each other at once: marks of calls take memory by these."""
+
 MOST_TRACES: Final = 10_000
 """Traces that one statement names: it travels in an address of at most 1 MiB."""
 
@@ -87,6 +90,20 @@ def _chunks(found: Iterable[Bounds], most: int) -> Iterable[list[Bounds]]:
         yield chunk
 
 
+def _by_pairs(found: Iterable[Bounds]) -> Iterable[list[Bounds]]:
+    """Traces in their order, up to :data:`PAIRS` at once."""
+    part: list[Bounds] = []
+    pairs = 0
+    for one in found:
+        if part and pairs + one[3] ** 2 > PAIRS:
+            yield part
+            part, pairs = [], 0
+        part.append(one)
+        pairs += one[3] ** 2
+    if part:
+        yield part
+
+
 def _hours(bounds: Bounds) -> tuple[int, int]:
     return bounds[1] // HOUR_US, bounds[2] // HOUR_US
 
@@ -102,8 +119,8 @@ def _settle(store: ClickHouse, asker: Asker, chunk: list[Bounds], version: int) 
     failing = {one[0] for one in live if one[1] == version and one[3]}
     for part in _chunks((one for one in chunk if one[0] not in done), ROWS):
         _settle_trees(store, asker, part, version)
-    if done:
-        _settle_calls(store, asker, [one for one in chunk if one[0] in done], version)
+    for part in _by_pairs(one for one in chunk if one[0] in done):
+        _settle_calls(store, asker, part, version)
     for part in _chunks((one for one in chunk if one[0] in failing), ROWS):
         _settle_causes(store, asker, part, version)
     _replace(store, before)
