@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -90,10 +91,13 @@ def answers(port: int, timeout: float = 0.5) -> bool:
 class Broker:
     """One broker over one data directory; every method may be called again after the opposite one."""
 
-    def __init__(self, directory: Path) -> None:
-        """Prepare a broker whose data, settings and log live in `directory`; nothing is started."""
+    def __init__(self, directory: Path, ports: Sequence[int] = ()) -> None:
+        """Prepare a broker whose data, settings and log live in `directory`; nothing is started.
+
+        `ports` are one for clients and one for its controller; without them two that are free now.
+        """
         self.directory = directory
-        self.port, self._controller_port = free_ports(2)
+        self.port, self._controller_port = ports or free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 

@@ -21,6 +21,7 @@ from hopline_collector.store.memory import MemoryWriter
 from hopline_deploy.broker import Broker, missing_reason
 from support.kafka import create_topic
 from support.need import require
+from support.ports import lasting_ports
 from support.segments import ATTRIBUTES_AT, COUNT_AT, RECORDS_AT, Change, change_batch
 from support.waiting import wait_until
 from support.wire_rows import NOW, wire_message, wire_row
@@ -80,7 +81,7 @@ def body(number: int) -> bytes:
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker with a topic per codec and per kind of broken batch: three batches each, the broken one second."""
     require("Kafka broker", missing_reason())
-    broker = Broker(tmp_path_factory.mktemp("batches"))
+    broker = Broker(tmp_path_factory.mktemp("batches"), lasting_ports(2))
     broker.start()
     try:
         for kind in (*BROKEN, *CODECS, BOMB):

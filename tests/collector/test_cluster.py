@@ -23,9 +23,9 @@ from hopline_collector.store.errors import SchemaNewerError, StoreAwayError, Sto
 from hopline_collector.store.migrate import current_version, migrate, migrations, statements
 from hopline_collector.store.snapshots import ClickHouseSnapshots
 from hopline_collector.store.writer import ClickHouseWriter
-from hopline_deploy.ports import free_ports
 from support.clickhouse_server import CLUSTER, Server, Shards
 from support.oracle import differences, rows_of
+from support.ports import lasting_ports
 from support.stores import store_of
 from support.wire_rows import NOW, PROCESS, wire_message, wire_row
 
@@ -184,7 +184,7 @@ def test_a_block_survives_a_shard_that_dies_and_another_server(own_shards: Shard
 
 def test_a_server_that_is_away_is_followed_by_the_next(clickhouse: Server) -> None:
     """K1: reading and writing go on by another address; the first error names none of the passwords."""
-    (away,) = free_ports(1)
+    (away,) = lasting_ports(1)
     store = ClickHouse(StoreSettings(url=f"http://me:secret@127.0.0.1:{away},{clickhouse.url}", cluster="main"))
     assert store.ask("SELECT 1") == [(1,)]
     with store.writer() as handle:

@@ -15,7 +15,8 @@ from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
 from hopline_collector.store.errors import StoreAwayError
 from hopline_deploy.settings import Settings, SettingsError
 from support.certificate import make_certificate
-from support.clickhouse_server import Server, lasting_ports
+from support.clickhouse_server import Server
+from support.ports import lasting_ports
 
 
 @contextmanager

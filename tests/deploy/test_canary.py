@@ -13,12 +13,12 @@ from hopline_collector.known_trace import SERVICE, TAG, UID
 from hopline_deploy import access
 from hopline_deploy.canary.probe import WAYS, Probe, new_probe
 from hopline_deploy.canary.rounds import DOOR, run_round
-from hopline_deploy.ports import free_ports
 from hopline_deploy.remote import Remote, RemoteError
 from hopline_deploy.settings import Settings, SettingsError
 from support import wait_until
 from support.certificate import make_certificate
 from support.hopline_process import Server
+from support.ports import lasting_ports
 
 NOW = 1_795_000_000_000_000
 RULES = """
@@ -165,7 +165,7 @@ def test_a_door_that_is_away_is_told(
     """R7: what the last round found wrong stands in metrics, in health and in an alert; the process stays ready."""
     (tmp_path / "alerts.toml").write_text(RULES)
     monkeypatch.setenv("HOPLINE_ALERTS", str(tmp_path / "alerts.toml"))
-    monkeypatch.setenv("HOPLINE_CANARY", f"http://127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv("HOPLINE_CANARY", f"http://127.0.0.1:{lasting_ports(1)[0]}")
     monkeypatch.setenv("HOPLINE_CANARY_S", "1")
     server = hopline_up()
     with httpx.Client(base_url=server.url, timeout=60) as client:

@@ -14,8 +14,8 @@ from hopline_deploy.demo.payments import OUTAGE_EVERY_S, failing_share
 from hopline_deploy.demo.service import clock, delay
 from hopline_deploy.demo.shop import PLACES
 from hopline_deploy.demo.traffic import next_request
-from hopline_deploy.ports import free_ports
 from support import Child, Children, require, wait_until
+from support.ports import lasting_ports
 
 SERVICES = {place.name for place in PLACES}
 
@@ -50,7 +50,7 @@ def _command(pid: int) -> bytes:
 
 
 def start(children: Children, folder: Path, *flags: str) -> tuple[Child, str]:
-    web, otlp = free_ports(2)
+    web, otlp = lasting_ports(2)
     arguments = ["demo", "--port", str(web), "--otlp-port", str(otlp), "--data", str(folder), "--rate", "25"]
     child = children.python("-m", "hopline_deploy", *arguments, *flags)
     return child, child.wait_for_text("Hopline demo: ", deadline=90).split()[2]

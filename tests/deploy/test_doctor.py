@@ -19,12 +19,12 @@ from hopline_deploy import access
 from hopline_deploy.doctor.examine import examine
 from hopline_deploy.doctor.finding import Finding
 from hopline_deploy.opening import open_store
-from hopline_deploy.ports import free_ports
 from hopline_deploy.settings import Settings
 from support import Children
 from support.certificate import make_certificate
 from support.clickhouse_server import Server as ClickHouseServer
 from support.hopline_process import Server
+from support.ports import lasting_ports
 
 
 def doctor(children: Children, *flags: str, env: dict[str, str] | None = None) -> tuple[int, dict[str, dict]]:
@@ -35,7 +35,7 @@ def doctor(children: Children, *flags: str, env: dict[str, str] | None = None) -
 
 def test_it_says_what_is_wrong(children: Children, tmp_path: Path) -> None:
     """O2: a store without tables and a server that is away are named, with advice, and it ends with 1."""
-    web, otlp, away = free_ports(3)
+    web, otlp, away = lasting_ports(3)
     environment = {"HOPLINE_PORT": str(web), "HOPLINE_OTLP_PORT": str(otlp), "HOPLINE_FREE_DISK_BYTES": "1"}
     flags = ("--data", str(tmp_path / "d"), "--server", f"http://127.0.0.1:{away}")
     code, found = doctor(children, *flags, env=environment)
@@ -62,7 +62,7 @@ def test_migrate_shows_its_sql_beforehand(children: Children, tmp_path: Path) ->
 
 def test_migrate_heals_the_store(children: Children, clickhouse: ClickHouseServer, tmp_path: Path) -> None:
     """C10, O2: `hopline migrate` is safe to repeat, on a server too, and the doctor is content then."""
-    (away,) = free_ports(1)
+    (away,) = lasting_ports(1)
     flags = ("--clickhouse", clickhouse.url, "--database", "doctored")
     for _ in range(2):
         assert children.python("-m", "hopline_deploy", "migrate", *flags).wait(60) == 0
@@ -73,7 +73,7 @@ def test_migrate_heals_the_store(children: Children, clickhouse: ClickHouseServe
 
 def test_a_broker_that_is_away_is_named(children: Children, tmp_path: Path) -> None:
     """O2: the broker is asked only when one is set."""
-    (away,) = free_ports(1)
+    (away,) = lasting_ports(1)
     _, found = doctor(children, "--data", str(tmp_path / "d"), "--kafka", f"127.0.0.1:{away}")
     assert not found["broker"]["ok"]
     assert "--kafka" in found["broker"]["advice"]
@@ -208,7 +208,7 @@ def test_a_port_of_somebody_else(tmp_path: Path) -> None:
 
 def test_faults_of_a_server_of_clickhouse(clickhouse: ClickHouseServer) -> None:
     """A8: one that is away, a schema of a later release, tables with other settings, a disk without room."""
-    (away,) = free_ports(1)
+    (away,) = lasting_ports(1)
     assert not looked(Settings(clickhouse=f"http://127.0.0.1:{away}", port=0, otlp_port=0))["store"].ok
     settings = Settings(clickhouse=clickhouse.url, database="twelve", port=0, otlp_port=0)
     store = open_store(settings)

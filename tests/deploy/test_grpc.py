@@ -18,10 +18,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from hopline_collector.door import otlp_grpc as receivers_grpc
 from hopline_collector.door.bodies import RefusedError
 from hopline_deploy.access import TokenFile, create, writers_only
-from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.certificate import make_certificate
 from support.hopline_process import Server
+from support.ports import lasting_ports
 
 
 def test_a_span_over_grpc_is_found(
@@ -35,7 +35,7 @@ def test_a_span_over_grpc_is_found(
     config.write_text(f'tokens = "{tmp_path / "tokens"}"\ntls_cert = "{chain}"\ntls_key = "{key}"\n')
     # Whoever waits for the server to be ready trusts its certificate.
     monkeypatch.setenv("SSL_CERT_FILE", str(chain))
-    (port,) = free_ports(1)
+    (port,) = lasting_ports(1)
     server = hopline_up("--config", str(config), "--otlp-grpc-port", str(port))
     assert f"OTLP over gRPC 127.0.0.1:{port}" in server.child.output
 

@@ -12,9 +12,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from hopline_collector.door.otlp_grpc import SERVICE
 from hopline_deploy import access
-from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.hopline_process import Server
+from support.ports import lasting_ports
 from support.wire_rows import wire_message, wire_row
 
 
@@ -47,7 +47,7 @@ def guarded(
     token, line = access.create("write", "shop", services="shop-,pay")
     (tmp_path / "tokens").write_text(line)
     monkeypatch.setenv("HOPLINE_TOKENS", str(tmp_path / "tokens"))
-    (port,) = free_ports(1)
+    (port,) = lasting_ports(1)
     server = hopline_up("--otlp-grpc-port", str(port))
     return server, {"Authorization": f"Bearer {token}"}, port
 

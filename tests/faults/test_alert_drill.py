@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.clickhouse_server import Server as ClickHouseServer
 from support.hopline_process import Server
+from support.ports import lasting_ports
 
 RULES = """
 [[receiver]]
@@ -94,7 +94,7 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def rules_file(folder: Path, hook: str) -> Path:
-    (away,) = free_ports(1)
+    (away,) = lasting_ports(1)
     file = folder / "alerts.toml"
     file.write_text(RULES.format(hook=hook, away=away))
     return file

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 
 from hopline_collector.door.receivers import create_router
 from hopline_collector.metrics import Metrics
-from hopline_deploy.ports import free_ports
 from support import wait_until
 from support.intakes import MemoryIntake
+from support.ports import lasting_ports
 
 
 class Receiver(MemoryIntake):
@@ -24,7 +24,7 @@ class Receiver(MemoryIntake):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    (port,) = free_ports(1)
+    (port,) = lasting_ports(1)
     found = Receiver(port)
     app = FastAPI()
     app.include_router(create_router(found, Metrics()))

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from hopline_deploy.broker import Broker
-from hopline_deploy.ports import free_ports
 from support import Child, Children, wait_until
 from support.hopline_process import Server
+from support.ports import lasting_ports
 
 from .otel_environment import environment
 
@@ -70,7 +70,7 @@ def complete(server: Server, trace_id: str, places: set[str]) -> dict[str, Any]:
 def start_chain(children: Children, endpoint: str, kinds: dict[str, Callable[..., Child]]) -> str:
     """A calls B and E, B calls C; the address of A."""
     calls = {"A": ("B", "E"), "B": ("C",), "C": (), "E": ()}
-    ports = dict(zip(calls, free_ports(len(calls)), strict=True))
+    ports = dict(zip(calls, lasting_ports(len(calls)), strict=True))
     address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     started = {
         name: kinds[name](children, name, ports[name], *(address[c] for c in callees), endpoint=endpoint)
@@ -145,7 +145,7 @@ def test_both_instrumentations_make_one_row(children: Children, hopline_up: Call
     The client's row names who answered, by httpx and by requests, so the map has one edge of it.
     """
     server = hopline_up()
-    ports = dict(zip("AB", free_ports(2), strict=True))
+    ports = dict(zip("AB", lasting_ports(2), strict=True))
     addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     settings = {"OURS": beside, "OTEL_PYTHON_CONTEXT": "", "HOPLINE_IGNORE_PATHS": "/health"}
     for name, callees in {"A": [addresses["B"]], "B": []}.items():

@@ -18,8 +18,8 @@ from hopline_collector.formats.zipkin_protobuf import _List
 from hopline_collector.process import Collector, CollectorSettings
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_deploy.broker import Broker
-from hopline_deploy.ports import free_ports
 from support import wait_until
+from support.ports import lasting_ports
 
 NOW = time.time_ns() // 1_000
 TRACE = "6921c0de0123456789abcdef01234567"
@@ -111,7 +111,7 @@ def address(engine: ClickHouse, tmp_path: Path) -> Iterator[str]:
     collector = Collector(engine, CollectorSettings(data=tmp_path, journal=tmp_path / "journal"))
     app = FastAPI()
     app.include_router(collector.router)
-    (port,) = free_ports(1)
+    (port,) = lasting_ports(1)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
     thread = Thread(target=server.run)
     collector.start()

@@ -1,7 +1,6 @@
 """Real ClickHouse servers for tests: one, or the three shards of a cluster, each a process of its own."""
 
 import os
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from hopline_deploy.ports import is_free
 from support.need import require
+from support.ports import lasting_ports
 from support.process import Child, Children
 
 CLUSTER = "main"
@@ -39,16 +38,6 @@ def library() -> Path:
 def missing_reason() -> str:
     """Why no server can be started here; empty when one can."""
     return "" if library().exists() else f"no {library()} (run deploy/setup/clickhouse.sh)"
-
-
-def lasting_ports(count: int) -> list[int]:
-    """Free ports that no outgoing connection gets: a try to reach a server that is away may sit on its own target."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)
-        if port not in found and is_free("127.0.0.1", port):
-            found.append(port)
-    return found
 
 
 class Server:

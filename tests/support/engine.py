@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_deploy.ports import free_ports
 from support.empty_stores import EmptyStores
+from support.ports import lasting_ports
 from support.process import Child, Children
 
 
@@ -18,7 +18,7 @@ class Front:
     def __init__(self, children: Children, directory: Path) -> None:
         self._children = children
         self._directory = directory
-        (self.port,) = free_ports(1)
+        (self.port,) = lasting_ports(1)
         self._child: Child | None = None
 
     @property

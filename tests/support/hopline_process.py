@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hopline_deploy.ports import free_ports
+from support.ports import lasting_ports
 from support.process import Child, Children
 
 ARTICLE = {"A": ("B", "E"), "B": ("C",), "E": (), "C": ()}
@@ -69,7 +69,7 @@ def hopline_up(children: Children, tmp_path: Path, migrated_folder: Path) -> Cal
 
 def start_article(children: Children, endpoint: str) -> str:
     """Start the article's four services; the address of A."""
-    ports = dict(zip(ARTICLE, free_ports(len(ARTICLE)), strict=True))
+    ports = dict(zip(ARTICLE, lasting_ports(len(ARTICLE)), strict=True))
     address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     script = Path(__file__).with_name("article.py")
     environment = {"HOPLINE_ENDPOINT": endpoint}

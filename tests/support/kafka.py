@@ -10,6 +10,7 @@ import pytest
 from hopline_deploy.broker import Broker, missing_reason
 from support.leftovers import collect_refused_sockets
 from support.need import require
+from support.ports import lasting_ports
 
 _numbers = itertools.count()
 
@@ -29,7 +30,7 @@ def own_broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 def _running(directory: Path) -> Iterator[Broker]:
-    broker = Broker(directory)
+    broker = Broker(directory, lasting_ports(2))
     broker.start()
     yield broker
     broker.stop()

@@ -17,11 +17,11 @@ from kafka import KafkaProducer
 
 from hopline_collector.handover.ledger import flaws
 from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_deploy.ports import free_ports
 from support.accounts import RECEIVED, assert_balanced, gauge
 from support.engine import Front
 from support.leftovers import collect_refused_sockets
 from support.oracle import differences, rows_of
+from support.ports import lasting_ports
 from support.process import Child, Children
 from support.waiting import wait_until
 from support.wire_rows import random_row, wire_message
@@ -34,7 +34,7 @@ class Killable:
     """Starts a collector process with the same settings again and again."""
 
     def __init__(self, children: Children, **settings: Any) -> None:
-        (self.port,) = free_ports(1)
+        (self.port,) = lasting_ports(1)
         self._children = children
         data = str(children.directory / f"collector-{self.port}")
         usual = {"port": self.port, "data": data, "block_rows": 1_000, "block_seconds": 0.2}

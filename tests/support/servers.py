@@ -14,15 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from support.need import require
+from support.ports import lasting_ports
 from support.process import Child, Children
 from support.waiting import wait_until
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def program(name: str, package: str) -> str:
@@ -82,7 +76,7 @@ def postgres() -> Iterator[int]:
         data = str(home.path / "data")
         command = [*home.as_owner, initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        port = free_port()
+        (port,) = lasting_ports(1)
         options = ("-p", str(port), "-k", str(home.path), "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1")
         child = children.start(*home.as_owner, server, "-D", data, *options)
         child.wait_for_text("ready to accept connections")
@@ -96,7 +90,7 @@ def mariadb() -> Iterator[int]:
     with folder() as home, _running(home.path) as children:
         data = home.path / "data"
         (data / "shop").mkdir(parents=True)
-        port = free_port()
+        (port,) = lasting_ports(1)
         options = (f"--datadir={data}", f"--port={port}", f"--socket={home.path}/socket", "--bind-address=127.0.0.1")
         account = () if os.geteuid() else ("--user=root",)
         # Without accounts it needs no tables of its own, whose making would take longer than its start.
@@ -115,11 +109,11 @@ def rabbitmq() -> Iterator[int]:
     server = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     require("rabbitmq-server", "" if server.exists() else "not installed (apt-get install rabbitmq-server)")
     with folder() as home, _running(home.path) as children:
-        port, mapper = free_port(), free_port()
+        port, mapper, distribution = lasting_ports(3)
         env = {
             "ERL_EPMD_PORT": str(mapper),
             "HOME": str(home.path),
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_DIST_PORT": str(distribution),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home.path / "plugins"),
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_MNESIA_BASE": str(home.path / "data"),

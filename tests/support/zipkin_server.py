@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hopline_deploy.ports import free_ports
 from support.need import require
+from support.ports import lasting_ports
 from support.process import Child, Children
 
 JARS = Path(__file__).parents[2] / ".cache" / "zipkin"
@@ -38,7 +38,7 @@ def zipkin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def start(children: Children) -> str:
     """Start a Zipkin server and wait until it is ready; its address."""
-    (port,) = free_ports(1)
+    (port,) = lasting_ports(1)
     child: Child = children.start(
         *("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-jar", str(_jars()[-1])),
         env={
