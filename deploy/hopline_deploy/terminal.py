@@ -64,7 +64,7 @@ def waterfall(trace: Answer, width: int) -> list[Text]:
 
 def header(trace: Answer, width: int) -> list[str]:
     """The whole id, then what the trace is, in as many lines of `width` cells as that takes."""
-    after = trace["extent_us"] - trace["duration_us"]
+    after = trace["after_us"]
     parts = [
         printable(f"{trace['service']} {trace['name']}"),
         duration(trace["duration_us"]) + (f", +{duration(after)} after the answer" if after > 0 else ""),

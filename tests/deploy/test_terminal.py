@@ -34,6 +34,7 @@ TRACE = {
     "start_us": 1_000_000,
     "duration_us": 60_000,
     "extent_us": 100_000,
+    "after_us": 40_000,
     "spans": 6,
     "rows": 6,
     "errors": 1,

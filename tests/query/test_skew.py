@@ -1,6 +1,13 @@
 """Clock skew, moved on request."""
 
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hopline_query.answers import traces
 from hopline_query.tree.build import build_tree
+from hopline_query.tree.header import header
 
 NOW = 1_763_800_600_000_000
 
@@ -87,3 +94,54 @@ def test_a_right_clock_behind_a_skewed_one_stays(row):
     call = build_tree(rows, now_us=NOW, adjust=True).roots[0].children[0].children[0]
     assert at_ms(call.inner_start) == 21
     assert at_ms(call.start) == 20
+
+
+CLOCKS = st.lists(st.integers(-2_000, 2_000), min_size=4, max_size=4)
+"""By how many milliseconds the clock of each host is wrong; the first is the root's."""
+
+
+def chain(row, clocks, late):
+    """A calls B calls C calls D, each on a host of its own and inside its caller's time; ``late`` ms of A's own work
+    go on after its answer. Each row has an annotation 1 ms after its start."""
+    rows = [row("0", "s0", None, "server", service="S0", at=0, dur=100, children=2)]
+    for depth, (off, caller) in enumerate(zip(clocks[1:], clocks, strict=False), 1):
+        path = "0" + ".1" * depth
+        at, dur = 10 * depth, 100 - 20 * depth
+        rows += [
+            row(path, f"c{depth}", f"s{depth - 1}", "client", service=f"S{depth - 1}", at=at + caller, dur=dur),
+            row(
+                path,
+                f"s{depth}",
+                f"c{depth}",
+                "server",
+                service=f"S{depth}",
+                at=at + 5 + off,
+                dur=dur - 9,
+                children=int(depth < 3),
+            ),
+        ]
+    rows.append(row("0.2", "late", "s0", "local", service="S0", at=90, dur=10 + late))
+    rows = [
+        replace(each, start_us=each.start_us + (clocks[0] * 1_000 if each.span_id in {"0", "0.2"} else 0))
+        for each in rows
+    ]
+    return [replace(each, annotations=[(each.start_us + 1_000, "mark", each.id)]) for each in rows]
+
+
+@given(clocks=CLOCKS, late=st.integers(0, 500))
+def test_no_wrong_clock_is_work_after_the_answer(row, clocks, late):
+    """T13, T15: whatever clocks say, in raw and adjusted times, only what A did late came after its answer."""
+    for adjust in (False, True):
+        tree = build_tree(chain(row, clocks, late), now_us=NOW, adjust=adjust)
+        assert header(tree)["after_us"] == late * 1_000
+
+
+@given(clocks=CLOCKS, adjust=st.booleans())
+def test_events_stand_where_the_waterfall_draws_their_spans(row, clocks, adjust):
+    """T13: an annotation 1 ms after its row's start is shown 1 ms after the start of that row's bar."""
+    tree = build_tree(chain(row, clocks, 0), now_us=NOW, adjust=adjust)
+    bars = {node.outer.id: node.start for node in tree.nodes} | {node.inner.id: node.inner_start for node in tree.nodes}
+    found = traces.events(tree, 100)["events"]
+    assert {e["value"]: e["ts_us"] - 1_000 for e in found} == bars
+    assert {e["value"]: e["offset_us"] for e in found} == {i: at + 1_000 - tree.start_us for i, at in bars.items()}
+    assert [e["ts_us"] for e in found] == sorted(e["ts_us"] for e in found)

@@ -85,6 +85,7 @@ def header(
         "end_us": now + 1_650_000,
         "duration_us": 1_240_000,
         "extent_us": 1_650_000,
+        "after_us": 410_000,
         "expected": len(tree),
         "received": len(tree) - 1,
         "missing": ["0.2.1"],

@@ -277,7 +277,7 @@ def events(tree: Tree, limit: int) -> dict[str, Any]:
             {**note, "node": item.key, "service": row.service, "name": row.name}
             for item in tree.nodes
             for row in item.rows
-            for note in _notes(row, tree)
+            for note in _notes(item, row, tree)
         ),
         key=lambda e: (e["ts_us"], e["node"], e["key"], e["value"]),
     )
@@ -306,12 +306,17 @@ def _child(child: Node, tree: Tree) -> dict[str, Any]:
 
 
 def _annotations(found: Node, tree: Tree) -> list[dict[str, Any]]:
-    notes = [note | {"side": row.kind} for row in found.rows for note in _notes(row, tree)]
+    notes = [note | {"side": row.kind} for row in found.rows for note in _notes(found, row, tree)]
     return sorted(notes, key=lambda n: (n["ts_us"], n["key"], n["value"]))
 
 
-def _notes(row: Row, tree: Tree) -> list[dict[str, Any]]:
-    return [{"ts_us": ts, "offset_us": ts - tree.start_us, "key": k, "value": v} for ts, k, v in row.annotations]
+def _notes(item: Node, row: Row, tree: Tree) -> list[dict[str, Any]]:
+    """The annotations of one side of a call, moved with it where the tree was adjusted for skew."""
+    moved = item.moved_us(row)
+    return [
+        {"ts_us": ts + moved, "offset_us": ts + moved - tree.start_us, "key": k, "value": v}
+        for ts, k, v in row.annotations
+    ]
 
 
 def _tags(found: Node) -> list[dict[str, Any]]:

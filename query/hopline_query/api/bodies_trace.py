@@ -67,6 +67,7 @@ class Header(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     end_us: Annotated[int, Meta(description="end of the last row")]
     duration_us: Annotated[int, Meta(description="what the root took; the extent where no root came")]
     extent_us: Annotated[int, Meta(description="first start to last end")]
+    after_us: Annotated[int, Meta(description="work after the root's end, by adjusted times")]
     expected: Annotated[int, Meta(description="calls that must have been")]
     received: int
     missing: Annotated[list[str], Meta(description="span ids, or ids where no path is known, at most 1,000")]

@@ -58,6 +58,7 @@ def build_tree(
         total_rows=len(united),
         truncated=len(united) > len(kept),
         adjusted=adjust,
+        skew_cap_us=skew_cap_us,
         derived=any(node.derived and not node.placeholder for node in ordered),
     )
     completeness.find_missing(tree)

@@ -6,6 +6,7 @@ from typing import Any
 from hopline.model import SAMPLED
 from hopline_query.tree.node import WARNINGS, Tree
 from hopline_query.tree.repeats import repeats
+from hopline_query.tree.skew import after_answer
 from hopline_query.tree.summary import TraceSummary, summarize
 
 
@@ -31,6 +32,7 @@ def _described(tree: Tree) -> dict[str, Any]:
         "end_us": summary.end_us,
         "duration_us": summary.duration_us,
         "extent_us": summary.extent_us,
+        "after_us": after_answer(tree),
         "expected": tree.expected,
         "received": tree.received,
         "missing": tree.missing,

@@ -64,6 +64,7 @@ class Node:
         "missing_children",
         "missing_id",
         "outer",
+        "outer_skew_us",
         "parent",
         "reported",
         "self_us",
@@ -91,6 +92,7 @@ class Node:
         self.self_us = self.gap_us = self.critical_us = 0
         self.subtree_nodes = 1
         self.subtree_errors = 0
+        self.outer_skew_us = 0
         self.skew_us: int | None = None
         self.skew_reason: str | None = None
         self.expected_children = 0
@@ -109,6 +111,10 @@ class Node:
         if self.outer is None or self.inner is None:
             return []
         return [self.outer] if self.outer is self.inner else [self.outer, self.inner]
+
+    def moved_us(self, row: Row) -> int:
+        """By how much the times of one of :attr:`rows` were moved; 0 in a tree with raw times."""
+        return (self.skew_us or 0) if row is self.inner else self.outer_skew_us
 
     @property
     def handed_out(self) -> int:
@@ -194,6 +200,8 @@ class Tree:
     linked_from: tuple[tuple[str, str, str], ...] = ()
     """``(trace_id, id, kind)`` of rows in other traces that link to this one."""
     adjusted: bool = False
+    skew_cap_us: int = 0
+    """The largest shift of a skewed clock."""
     derived: bool = False
     critical_path: list[tuple[Node, int, int]] = field(default_factory=list)
     """``(node, from_us, to_us)`` in time order (critical_path.py)."""

@@ -7,11 +7,39 @@ Where the raw view shows a callee inside its caller's window, the two keep their
 Nothing ever moves between rows of one host, nor across a hop that nobody waits for (T14).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from hopline.model import Row
-from hopline_query.tree.node import WAITING_PAIRS, Node
+from hopline_query.tree.node import WAITING_PAIRS, Node, Tree
 
 CAP_US = 5_000_000
 """Largest shift by default: a greater difference is more likely an error than a clock."""
+
+WITH_HOST = "moved with its caller's host"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """By how many microseconds the two sides of a node move, and why."""
+
+    outer: int = 0
+    inner: int = 0
+    reason: str | None = None
+    too_large: bool = False
+    """True where the callee's side should move by more than the cap, and does not."""
+
+
+STILL = Shift()
+
+
+def shifts(nodes: Sequence[Node], cap_us: int = CAP_US) -> list[Shift]:
+    """How each of ``nodes`` moves; they stand in pre-order, with raw times. Pure and linear."""
+    found: dict[int, Shift] = {}
+    for node in nodes:
+        above = found[id(node.parent)] if node.parent is not None else STILL
+        found[id(node)] = _shift(node, above, cap_us)
+    return list(found.values())
 
 
 def adjust(nodes: list[Node], cap_us: int = CAP_US) -> None:
@@ -19,23 +47,39 @@ def adjust(nodes: list[Node], cap_us: int = CAP_US) -> None:
 
     Every moved node says by how much (``skew_us``, of its callee's side) and why.
     """
-    for node in nodes:
-        if node.outer is None or node.inner is None:
+    for node, shift in zip(nodes, shifts(nodes, cap_us), strict=True):
+        if node.placeholder:
             continue
-        outer = _inherited(node)
-        inner = outer
-        if node.two_sided and not same_host(node.outer, node.inner):
-            inner = _fit(node, outer, cap_us)
-        node.start += outer
-        node.end += outer
-        node.inner_start += inner
-        node.inner_end += inner
-        if inner or outer:
-            node.skew_us = inner
-            node.skew_reason = node.skew_reason or "moved with its caller's host"
+        node.start += shift.outer
+        node.end += shift.outer
+        node.inner_start += shift.inner
+        node.inner_end += shift.inner
+        node.outer_skew_us, node.skew_us, node.skew_reason = shift.outer, shift.inner, shift.reason
+        if shift.too_large:
+            node.warn("skew_too_large")
+        if shift.inner or shift.outer:
             node.warn("skew_adjusted")
-        elif node.skew_us is None:
-            node.skew_us = 0
+
+
+def after_answer(tree: Tree) -> int:
+    """Microseconds of work after the end of the root, by adjusted times; 0 where no root came or none ended.
+
+    The same for a tree whose times are raw: what a clock misplaced is not said to go on after the answer.
+    """
+    root = tree.main
+    if root is None or root.placeholder or root.unfinished:
+        return 0
+    moves = [STILL] * len(tree.nodes) if tree.adjusted else shifts(tree.nodes, tree.skew_cap_us)
+    return max(_last(node, shift) for node, shift in zip(tree.nodes, moves, strict=True)) - root.end
+
+
+def _last(node: Node, shift: Shift) -> int:
+    """The last known time of a node: that of a side without an end is its start; 0 for a placeholder."""
+    outer, inner = node.outer, node.inner
+    if outer is None or inner is None:
+        return 0
+    sides = ((outer, node.start, node.end, shift.outer), (inner, node.inner_start, node.inner_end, shift.inner))
+    return max((start if row.duration_us is None else end) + by for row, start, end, by in sides)
 
 
 def outside(node: Node, shift: int = 0) -> bool:
@@ -60,26 +104,34 @@ def host_of(row: Row) -> str:
     return row.host or row.instance.partition(":")[0] or row.service
 
 
-def _inherited(node: Node) -> int:
+def _shift(node: Node, above: Shift, cap_us: int) -> Shift:
+    """How a node moves whose parent moves as ``above`` says."""
+    if node.outer is None or node.inner is None:
+        return STILL
+    outer = _inherited(node, above)
+    if node.two_sided and not same_host(node.outer, node.inner):
+        return _fit(node, outer, cap_us)
+    return Shift(outer, outer, WITH_HOST if outer else None)
+
+
+def _inherited(node: Node, above: Shift) -> int:
     """The shift of the process that made the outer row: its parent's work, on the same host."""
     parent = node.parent
-    if parent is None or parent.inner is None or node.outer is None or not parent.skew_us:
+    if parent is None or parent.inner is None or node.outer is None:
         return 0
-    return parent.skew_us if same_host(parent.inner, node.outer) else 0
+    return above.inner if same_host(parent.inner, node.outer) else 0
 
 
-def _fit(node: Node, shift: int, cap_us: int) -> int:
-    """How far the callee's side moves, its caller's having moved by ``shift``."""
-    if not outside(node, shift):
-        return 0
+def _fit(node: Node, outer: int, cap_us: int) -> Shift:
+    """How the callee's side moves, its caller's moving by ``outer``."""
+    inherited = WITH_HOST if outer else None
+    if not outside(node, outer):
+        return Shift(outer, 0, inherited)
     if not outside(node):
-        node.skew_reason = "moved with its caller's host"
-        return shift
+        return Shift(outer, outer, WITH_HOST)
     window, work = node.end - node.start, node.inner_end - node.inner_start
-    begin = node.start + shift + ((window - work) // 2 if work <= window else 1)
+    begin = node.start + outer + ((window - work) // 2 if work <= window else 1)
     delta = begin - node.inner_start
     if abs(delta) > cap_us:
-        node.warn("skew_too_large")
-        return 0
-    node.skew_reason = "callee outside its caller's time on another host"
-    return delta
+        return Shift(outer, 0, inherited, too_large=True)
+    return Shift(outer, delta, "callee outside its caller's time on another host")

@@ -139,14 +139,21 @@ def _statistics(site: Site, frame: Frame, trace_id: str, view: dict[str, str]) -
     by = frame.params.get("by", "service")
     sort = frame.params.get("sort", "self_us")
     answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
-    groups = ordered(site.service.statistics(trace_id, {"by": by})["groups"], sort, STATISTICS, name="value")
+    groups = ordered(
+        site.service.statistics(trace_id, {"by": by, **_clock(view)})["groups"], sort, STATISTICS, name="value"
+    )
     columns = {"groups": groups, "columns": STATISTICS, "sort": sort}
     return answer, {**columns, "by": by, "groupings": GROUPINGS}
 
 
 def _events(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
     answer = site.service.trace(trace_id, {"shape": "timeline", "limit": "1", **view})
-    return answer, {"events": site.service.events(trace_id)}
+    return answer, {"events": site.service.events(trace_id, _clock(view))}
+
+
+def _clock(view: dict[str, str]) -> dict[str, str]:
+    """The part of a view that says which times are shown."""
+    return {"adjust": view["adjust"]} if "adjust" in view else {}
 
 
 def _flame(site: Site, _frame: Frame, trace_id: str, view: dict[str, str]) -> tuple[Answer, dict[str, Any]]:
