@@ -42,13 +42,19 @@ def at_home(page: Any, small: Served) -> Any:
     return page
 
 
+def follow(page: Any, link: Any) -> None:
+    """Click what opens another page, and wait for its scripts: a click before them follows plain links."""
+    with page.expect_navigation():
+        link.click()
+
+
 def test_the_failing_span_and_since_when_take_two_clicks(page: Any, small: Served):
     """U1: what fails stands on the home page with its beginning; its traces, then the failing call."""
     at_home(page, small)
     item = page.locator(".alerts li", has_text="payments").first
     assert "since" in item.inner_text()
-    item.locator("a", has_text="Traces").click()
-    page.locator("#results .trace-link").first.click()
+    follow(page, item.locator("a", has_text="Traces"))
+    follow(page, page.locator("#results .trace-link").first)
     page.wait_for_selector("#grid[data-ready]")
     assert "Timeout bank did not answer" in page.inner_text(".trace-failure")
 
@@ -61,9 +67,9 @@ def test_from_home_to_the_cause_takes_two_clicks(page: Any, troubled: Served):
     first = causes.first
     assert "8 traces hurt" in first.inner_text()
     assert "24 echoes" in first.inner_text()
-    first.locator(".alert-name").click()
+    follow(page, first.locator(".alert-name"))
     assert page.locator("#results .trace").count() == 8
-    page.locator("#results .trace-link").first.click()
+    follow(page, page.locator("#results .trace-link").first)
     page.wait_for_selector("#grid[data-ready]")
     assert "Deadlock lock on row 17" in page.inner_text(".trace-failure")
 
@@ -72,18 +78,19 @@ def test_a_users_failed_order_takes_two_clicks(page: Any, small: Served):
     """Q3: a uid in the bar, then failures only."""
     at_home(page, small)
     page.fill("#uid-box", "u-7")
-    page.keyboard.press("Enter")
-    page.click("text=Failures only")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    follow(page, page.locator("text=Failures only"))
     assert page.locator("#results .trace").count() == 1
 
 
 def test_the_true_slowest_checkout_takes_two_clicks(page: Any, small: Served):
     """U7: a percentile opens the calls beyond it, the slowest first."""
     at_home(page, small)
-    page.locator("#services tr[data-name=gateway] td a", has_text="ms").last.click()
+    follow(page, page.locator("#services tr[data-name=gateway] td a", has_text="ms").last)
     shown = page.locator(".trace-duration").all_inner_texts()
     assert shown[0] == max(shown, key=lambda text: float(text.split()[0]) * (1 if text.endswith("ms") else 1_000))
-    page.locator("#results .trace-link").first.click()
+    follow(page, page.locator("#results .trace-link").first)
     page.wait_for_selector("#grid[data-ready]")
     assert page.inner_text(".trace-title-time") == shown[0]
 
@@ -108,7 +115,7 @@ def test_what_a_corner_of_the_heatmap_opens_equals_its_cells(page: Any, small: S
 def test_callers_that_fail_take_two_clicks(page: Any, small: Served):
     """U6: the map, then a node: who uses it, with the failing share of each; nothing is loaded anew."""
     at_home(page, small)
-    page.click(".nav a[href*='/map']")
+    follow(page, page.locator(".nav a[href*='/map']"))
     page.evaluate("window.same = true")
     page.locator("#map [data-name=payments]").click()
     page.wait_for_selector(".node-panel")
@@ -126,7 +133,7 @@ def test_two_traces_are_compared_with_three_clicks(page: Any, small: Served):
     page.locator(".tick").nth(0).check()
     page.locator(".tick").nth(3).check()
     assert page.locator(".tick:not(:disabled)").count() == 2
-    page.click("#ticked button")
+    follow(page, page.locator("#ticked button"))
     page.wait_for_selector(".compare-reason")
     assert page.inner_text(".compare-reason").strip()
 
@@ -134,9 +141,9 @@ def test_two_traces_are_compared_with_three_clicks(page: Any, small: Served):
 def test_a_trace_is_compared_with_a_typical_one_by_one_click(page: Any, small: Served):
     """U5: no second id is needed."""
     page.goto(small.url + "/search?order_by=longest")
-    page.locator("#results .trace-link").first.click()
+    follow(page, page.locator("#results .trace-link").first)
     page.wait_for_selector("#grid[data-ready]")
-    page.click("text=Compare with a typical one")
+    follow(page, page.locator("text=Compare with a typical one"))
     page.wait_for_selector(".compare-reason")
     assert "less" in page.inner_text(".compare-reason")
 
