@@ -38,8 +38,14 @@ class Collecting(ThreadingHTTPServer):
 
     @property
     def rows(self) -> list[dict]:
-        """Every row, with the process facts it came with."""
-        return [{**body["process"], **row} for _, body in list(self.requests) for row in body["rows"]]
+        """Every row, with the process facts it came with; a post that comes again under its id counts once."""
+        posts = {headers["Hopline-Batch-Id"]: body for headers, body in list(self.requests)}
+        return [{**body["process"], **row} for body in posts.values() for row in body["rows"]]
+
+    @property
+    def ended(self) -> list[dict]:
+        """The rows without the unfinished copies."""
+        return [row for row in self.rows if row["duration_us"] is not None]
 
 
 class _Handler(BaseHTTPRequestHandler):

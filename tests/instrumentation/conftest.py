@@ -1,6 +1,9 @@
+import contextlib
 import logging
+import random
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,27 @@ def _logging_is_left_as_it_was() -> Iterator[None]:
 def recorder() -> Iterator[Recorder]:
     with Recorder(service="shop") as recorder:
         yield recorder
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """``free_port()``: a port that nobody listens on, below those that the system gives to connections."""
+
+    def find() -> int:
+        while True:
+            port = random.SystemRandom().randrange(20_000, 32_000)
+            with contextlib.suppress(OSError), socket.socket() as taken:
+                taken.bind(("127.0.0.1", port))
+                return port
+
+    return find
+
+
+@pytest.fixture
+def patient_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are started wait at their end for a collector that a busy machine has yet to run."""
+    monkeypatch.setenv("HOPLINE_EXIT_TIMEOUT_S", "60")
+    monkeypatch.setenv("HOPLINE_EXIT_AWAY_S", "60")
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def settled(load: Load) -> None:
     """Wait until every row made is sent or counted as lost."""
     wait_until(
         lambda: hopline.counters()["sent"] + lost() == load.rows and hopline.counters()["depth"] == 0,
-        deadline=30,
+        deadline=60,
         what=f"{load.rows} rows accounted for in {hopline.counters()}",
     )
     assert hopline.counters()["recorded"] == load.rows
@@ -139,7 +139,7 @@ def test_away_from_the_start(configured, port):
     with Load() as load:
         load.for_seconds(AWAY_S)
         with far_side(port, stored):
-            wait_until(lambda: hopline.counters()["sent"] > 0, deadline=20)
+            wait_until(lambda: hopline.counters()["sent"] > 0, deadline=60)
             load.goes_on()
             load.__exit__()
             settled(load)
@@ -174,7 +174,7 @@ def test_a_full_buffer_drops_the_oldest_and_counts_them(configured, port):
         load.for_seconds(AWAY_S)
         load.goes_on(300)
         with far_side(port, stored):
-            wait_until(lambda: hopline.counters()["sent"] > 0, deadline=20)
+            wait_until(lambda: hopline.counters()["sent"] > 0, deadline=60)
             load.goes_on()
             load.__exit__()
             settled(load)
@@ -193,7 +193,7 @@ def test_a_far_side_that_answers_nonsense(configured, collector):
         load.goes_on(20)
         collector.answers.extend(nonsense)
         load.goes_on()
-        wait_until(lambda: not collector.answers, deadline=20)
+        wait_until(lambda: not collector.answers, deadline=60)
         load.goes_on()
         load.__exit__()
         settled(load)
@@ -220,10 +220,10 @@ def test_an_encoder_that_fails(configured, collector, monkeypatch, place):
 
     with Load() as load:
         monkeypatch.setattr(place, broken)
-        wait_until(lost, deadline=20)
+        wait_until(lost, deadline=60)
         monkeypatch.undo()
         sent = hopline.counters()["sent"]
-        wait_until(lambda: hopline.counters()["sent"] > sent, deadline=20)
+        wait_until(lambda: hopline.counters()["sent"] > sent, deadline=60)
         load.__exit__()
         settled(load)
     load.check()
@@ -249,7 +249,7 @@ def test_a_kafka_broker_killed_under_load(configured, own_broker):
     create_topic(own_broker, "spans")
     configured(endpoint=f"kafka://{own_broker.address}", topic="spans", buffer_rows=1_000_000)
     with Load() as load, ExitStack() as stack:
-        wait_until(lambda: hopline.counters()["sent"] > 0, deadline=30)
+        wait_until(lambda: hopline.counters()["sent"] > 0, deadline=60)
         own_broker.kill9()
         stack.callback(own_broker.stop)
         load.for_seconds(AWAY_S)
@@ -257,7 +257,7 @@ def test_a_kafka_broker_killed_under_load(configured, own_broker):
         sent = hopline.counters()["sent"]
         wait_until(lambda: hopline.counters()["sent"] > sent, deadline=60)
         load.__exit__()
-        assert hopline.flush(30)
+        assert hopline.flush(60)
         settled(load)
     load.check()
     assert lost() == 0

@@ -100,7 +100,7 @@ def test_shutdown_stops_and_configure_begins_anew():
         hopline.configure(service="shop", endpoint="memory:")
         with hopline.span("three"):
             pass
-        assert hopline.flush(5)
+        assert hopline.flush(60)
         assert hopline.counters()["sent"] == 1
         hopline.shutdown(5)
     finally:
@@ -116,7 +116,7 @@ def test_configure_inside_a_span_loses_nothing(collector):
             hopline.configure(service="second", endpoint=collector.url)
             with hopline.span("late"):
                 pass
-        assert hopline.flush(5)
+        assert hopline.flush(60)
         counters = hopline.counters()
     finally:
         hopline.shutdown(1)

@@ -161,7 +161,7 @@ def test_threads_of_an_unsampled_request_share_what_is_made_when_first_asked_for
     barrier = Barrier(8)
 
     def put(number: int) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         row.entry.put(f"k{number}", "v")
 
     for _ in range(20):

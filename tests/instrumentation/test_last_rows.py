@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from hopline.config import SETTINGS
 from support import wait_until
 
 SETUP = """
@@ -21,6 +22,9 @@ def wait(pids):
     for pid in pids:
         os.waitpid(pid, 0)
 """
+
+TIMEOUT_S = 60
+"""A time-out that shows on the busiest machine."""
 
 ENDINGS = {
     "multiprocessing.Process": (
@@ -74,21 +78,22 @@ ENDINGS = {
 def run(script: str, *arguments: str) -> float:
     """Seconds that the program takes."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", SETUP + script, *arguments], check=False, timeout=120, capture_output=True)
+    subprocess.run([sys.executable, "-c", SETUP + script, *arguments], check=False, timeout=200, capture_output=True)
     return time.monotonic() - began
 
 
+@pytest.mark.usefixtures("patient_exit")
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_no_child_loses_its_last_rows(collector, ending):
     """S4, S5: the rows of each process arrive, each once, with no flush by hand."""
     script, count = ENDINGS[ending]
     run(script, collector.url)
-    rows = wait_until(lambda: len(collector.rows) >= count and collector.rows, what=f"{count} rows: {collector.rows}")
-    ended = [row for row in rows if row["duration_us"] is not None]
+    ended = wait_until(lambda: len(collector.ended) >= count and collector.ended, what=f"{count} rows")
     assert len({row["id"] for row in ended}) == len(ended)
     assert sum(row["name"].startswith(("task", "step", "root", "before")) for row in ended) == len(ended) >= count
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_a_worker_that_does_not_hear_is_ended(collector):
     """S4, S5: SIGTERM ends a worker whose main thread is deep in a C library, and its rows arrive."""
     script = """
@@ -117,6 +122,7 @@ else:
     assert names == {"task 1", "task 2", "step"}
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_a_worker_that_is_terminated_while_it_ends(collector):
     """S4, S5: SIGTERM amid the last words of a worker, under the locks that they take, changes nothing."""
     script = """
@@ -147,6 +153,7 @@ else:
     assert {row["name"] for row in collector.rows} == {"task 1", "task 2", "step"}
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_signals_are_the_applications(collector):
     """S5: a program that blocks a signal and waits for it gets it, whatever threads of ours run."""
     script = """
@@ -160,6 +167,7 @@ work(2)
     assert {row["name"] for row in collector.rows} == {"task 1", "task 2", "step"}
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_a_fork_while_an_answer_is_awaited(collector):
     """S4: a child forked while half of an answer has come waits for nothing that its parent's sender holds."""
     script = """
@@ -198,23 +206,25 @@ work("ended" if ended else "hung")
     assert {"task ended"} == {row["name"] for row in collector.rows if row["name"].startswith("task ")} - {"task 1"}
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_numbers_go_on_below_a_fork(collector):
     """M3, M5: what a child does below its parent's span takes numbers after those that were taken before the fork."""
     run(ENDINGS["fork below a span, os._exit"][0], collector.url)
-    rows = wait_until(lambda: len(collector.rows) >= 6 and collector.rows)
-    assert sorted(row["span_id"] for row in rows if row["duration_us"] is not None) == [
+    rows = wait_until(lambda: len(collector.ended) >= 6 and collector.ended)
+    assert sorted(row["span_id"] for row in rows) == [
         "0", "0.1", "0.2", "0.2", "0.2.1", "0.2.1",
     ]  # fmt: skip
 
 
-def test_a_pool_waits_for_nobody(closed_address):
-    """S5: with the collector away a task of a pool costs no time-out, and the program ends soon."""
+def test_a_pool_waits_for_nobody(closed_address, monkeypatch):
+    """S5: with the collector away neither a task of a pool nor the end of the program costs a time-out."""
+    monkeypatch.setenv("HOPLINE_EXIT_TIMEOUT_S", f"{TIMEOUT_S}")
     script = """
 from hopline.hooks.threads import for_process_pool
 with hopline.span('root'), ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('fork')) as pool:
     list(pool.map(for_process_pool(work, 'pooled'), range(10)))
 """
-    assert run(script, closed_address) < 4
+    assert run(script, closed_address) < TIMEOUT_S
 
 
 @pytest.fixture
@@ -228,15 +238,14 @@ def closed_address():
 
 @pytest.mark.parametrize("script", ["work(1)\n", "pass\n"], ids=["rows", "none"])
 @pytest.mark.parametrize("scheme", ["http", "kafka"])
-def test_a_script_ends_soon_when_the_far_side_is_away(closed_address, script, scheme):
-    """S5: a script whose collector or broker is not there ends within half a second of one without us."""
-    bare = "import kafka\n" if scheme == "kafka" else ""
-    address = closed_address.replace("http", scheme)
+def test_a_script_ends_soon_when_the_far_side_is_away(closed_address, script, scheme, monkeypatch):
+    """S5: a script whose collector or broker is not there waits for the short of its two times, not for the long one.
 
-    def extra() -> float:
-        return run(script, address) - run(f"{bare}os._exit(0)\n", "none:")
-
-    assert any(extra() < 0.5 for _ in range(5))
+    Run by hand it ends within half a second of one without us; on a busy machine that says nothing.
+    """
+    assert SETTINGS["exit_away_s"].default < 0.5 < SETTINGS["exit_timeout_s"].default
+    monkeypatch.setenv("HOPLINE_EXIT_TIMEOUT_S", f"{TIMEOUT_S}")
+    assert run(script, closed_address.replace("http", scheme)) < TIMEOUT_S
 
 
 @pytest.mark.parametrize("far_side", ["taking", "away", "broker away"])

@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 PROGRAM = "import sys; from worker_functions import main; main(*sys.argv[1:]) if __name__ == '__main__' else None"
 
 
+@pytest.mark.usefixtures("patient_exit")
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_each_process_sends_its_own_rows(collector, method):
     """S4, I5: each row arrives once, from the process that made it; the pool's continue the trace of their parent."""
@@ -20,12 +21,12 @@ def test_each_process_sends_its_own_rows(collector, method):
         cwd=HERE,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    wait_until(lambda: len(collector.rows) >= 3 + 6 * 3 + 2)
-    rows = [row for row in collector.rows if row["duration_us"] is not None]
+    wait_until(lambda: len(collector.ended) >= 3 + 6 * 3 + 2)
+    rows = collector.ended
     assert len({row["id"] for row in rows}) == len(rows) == 3 + 6 * 3 + 2
     root = next(row for row in rows if row["name"] == "root")
     parent = root["instance"]

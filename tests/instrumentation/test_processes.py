@@ -1,4 +1,3 @@
-import socket
 from collections import Counter
 from pathlib import Path
 
@@ -10,14 +9,8 @@ from support import wait_until
 HERE = Path(__file__).parent
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
-def service(children, collector):
+def service(children, collector, free_port):
     def start(name: str, calls: str = "", server: tuple[str, ...] = ()) -> str:
         port = free_port()
         command = server or ("uvicorn", "service_app:app", "--log-level", "warning", "--port", "{port}")
@@ -40,9 +33,9 @@ def test_tree_of_four_processes(service, collector):
     b = service("B", calls=c)
     e = service("E")
     a = service("A", calls=f"{b},{e}")
-    answer = httpx.get(f"{a}/serve/0")
-    wait_until(lambda: len(collector.rows) == 7)
-    rows = {(row["service"], row["kind"], row["span_id"]): row for row in collector.rows}
+    answer = httpx.get(f"{a}/serve/0", timeout=60)
+    wait_until(lambda: len(collector.ended) == 7)
+    rows = {(row["service"], row["kind"], row["span_id"]): row for row in collector.ended}
     assert set(rows) == {
         ("A", "server", "0"),
         ("A", "client", "0.1"),
@@ -83,9 +76,9 @@ def test_forking_servers(service, collector, server):
     url = service("W", server=server)
     pids = Counter()
     for _ in range(20):
-        with httpx.Client() as client:
+        with httpx.Client(timeout=60) as client:
             pids[client.get(f"{url}/serve/1").json()["pid"]] += 1
-    wait_until(lambda: len(collector.rows) == 20, deadline=20)
-    instances = Counter(int(row["instance"].rpartition(":")[2]) for row in collector.rows)
+    wait_until(lambda: len(collector.ended) == 20)
+    instances = Counter(int(row["instance"].rpartition(":")[2]) for row in collector.ended)
     assert instances == pids
-    assert len({row["id"] for row in collector.rows}) == 20
+    assert len({row["id"] for row in collector.ended}) == 20

@@ -29,7 +29,7 @@ class Stub(MemoryTransport):
 
     def send(self, batch):
         self.entered.set()
-        self.gate.wait(10)
+        self.gate.wait(120)
         if self.error is not None:
             raise self.error
         super().send(batch)
@@ -67,7 +67,7 @@ def test_counters_balance(traced):
     """S5: recorded = sent + dropped + depth."""
     transport, reporter = traced()
     record(250)
-    assert reporter.flush(5)
+    assert reporter.flush(60)
     assert reporter.counters() == {"recorded": 250, "sent": 250, "dropped": {}, "depth": 0, "events": {}}
     assert len(transport.rows) == 250
 
@@ -77,12 +77,12 @@ def test_full_queue_drops_the_oldest_and_counts_exactly(traced):
     transport, reporter = traced(buffer_rows=100, batch_ms=1)
     transport.gate.clear()
     record(1, "stuck")
-    assert transport.entered.wait(5)
+    assert transport.entered.wait(60)
     record(1_000)
     during = reporter.counters()
     assert (during["recorded"], during["dropped"], during["depth"]) == (1_001, {"queue_full": 900}, 101)
     transport.gate.set()
-    assert reporter.flush(5)
+    assert reporter.flush(60)
     after = reporter.counters()
     assert (after["sent"], after["dropped"], after["depth"]) == (101, {"queue_full": 900}, 0)
     assert [row.name for row in transport.rows] == ["stuck 0", *(f"row {n}" for n in range(900, 1_000))]
@@ -95,7 +95,7 @@ def test_leaving_a_slow_far_side_behind_with_nothing_lost_says_nothing(traced):
     reporter.process.warner = SimpleNamespace(warn=lambda _kind, text: warnings.append(text))
     transport.gate.clear()
     record()
-    assert transport.entered.wait(5)
+    assert transport.entered.wait(60)
     reporter.counts.add("sent")  # as a transport does that has its answer and not yet come back
     reporter.close(5, 0.01)
     assert warnings == []
@@ -124,7 +124,7 @@ def test_one_warning_a_minute(traced, caplog, monkeypatch):
     transport.error = RuntimeError("bug")
     for _ in range(20):
         record(1)
-        reporter.flush(5)
+        reporter.flush(60)
     assert reporter.counters()["dropped"] == {"transport_error": 20}
     assert len([entry for entry in caplog.records if entry.name == "hopline"]) == 1
 
@@ -134,7 +134,7 @@ def test_refused_batches_are_lost_and_counted(traced):
     transport, reporter = traced()
     transport.error = BatchRefused("no")
     record(3)
-    assert not reporter.flush(5)
+    assert not reporter.flush(60)
     assert reporter.counters()["dropped"] == {"refused": 3}
 
 
@@ -144,15 +144,15 @@ def test_open_rows_go_out_as_copies(traced):
     transport, reporter = traced(batch_ms=1, clock=lambda: now[0])
     with hopline.span("long") as row:
         row.tag("stage", "one")
-        reporter.flush(5)
+        reporter.flush(60)
         assert list(transport.rows) == []
         now[0] += 31 * 10**9
         copy = wait_until(lambda: list(transport.rows))[0]
         assert (copy.duration_us, copy.tags, copy.id) == (None, {"stage": "one"}, row.id)
         row.tag("stage", "two")
-        reporter.flush(5)
+        reporter.flush(60)
         assert len(transport.rows) == 1
-    reporter.flush(5)
+    reporter.flush(60)
     whole = transport.rows[-1]
     assert (len(transport.rows), whole.duration_us, whole.tags) == (2, 31_000_000, {"stage": "two"})
     assert reporter.counters()["sent"] == 1
@@ -185,7 +185,7 @@ def test_flush_means_its_timeout(traced):
     transport, reporter = traced(batch_ms=1)
     transport.gate.clear()
     record(1)
-    assert transport.entered.wait(5)
+    assert transport.entered.wait(60)
     assert reporter.flush(0.05) is False
 
 
@@ -193,7 +193,7 @@ def test_reports_are_shipped(traced):
     """S5: the counters travel as a small report."""
     transport, reporter = traced(report_s=0.0)
     record(3)
-    reporter.flush(5)
+    reporter.flush(60)
     wait_until(lambda: transport.reports and transport.reports[-1]["sent"] == 3)
     assert set(transport.reports[-1]) == {"at_us", "recorded", "sent", "dropped", "depth"}
 
@@ -204,7 +204,7 @@ def test_a_row_that_cannot_be_read_is_lost_alone(traced):
     with hopline.span("bad") as bad:
         bad.tags = None  # type: ignore[assignment]
     record(1, "good")
-    assert not reporter.flush(5)
+    assert not reporter.flush(60)
     assert [row.name for row in transport.rows] == ["good 0"]
     assert reporter.counters()["dropped"] == {"encode": 1}
 
@@ -234,11 +234,11 @@ def test_ended_rows_behind_many_open_ones_are_sent(traced):
     for span in spans:
         span.begin()
     record(3)
-    assert reporter.flush(5)
+    assert reporter.flush(60)
     assert len(transport.rows) == 3
     for span in spans:
         span.finish()
-    assert reporter.flush(5)
+    assert reporter.flush(60)
     assert len(transport.rows) == 2_503
 
 
@@ -267,13 +267,13 @@ def test_forked_child_has_its_own_buffer_thread_and_instance(traced):
         def work() -> object:
             with hopline.span("child"):
                 pass
-            reporter.flush(5)
+            reporter.flush(60)
             rows = [(row.name, row.instance == f"{row.host}:{os.getpid()}") for row in transport.rows]
             return rows, reporter.counters()["recorded"], threading.active_count()
 
         text = in_child(work)
     assert text == "([('child', True)], 1, 2)"
-    reporter.flush(5)
+    reporter.flush(60)
     assert len(transport.rows) == 6
 
 
@@ -287,11 +287,11 @@ def test_fork_waits_for_the_lock_of_what_is_made_once(traced):
     def hold() -> None:
         with creation_lock:
             held.set()
-            release.wait(10)
+            release.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert held.wait(10)
+    assert held.wait(60)
     threading.Timer(0.05, release.set).start()
 
     def work() -> str:

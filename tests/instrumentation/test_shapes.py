@@ -198,7 +198,7 @@ def shop():
 def test_background_tasks_over_http(recorder):
     """I3: background tasks are local rows of their own after the answer, what they do below them."""
     with serve(shop()) as port:
-        assert httpx.get(f"http://127.0.0.1:{port}/later").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/later", timeout=60).status_code == 200
         wait_until(lambda: len(recorder.spans) == 5)
     assert [line.partition("<locals>.")[2] or line for line in outline(recorder)] == [
         "0 server shop GET /later",

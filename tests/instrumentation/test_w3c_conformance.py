@@ -160,7 +160,7 @@ class Service:
             await self._traced(scope, receive, send)
 
     async def _call_three_times(self, scope, receive, send) -> None:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             for _ in range(3):
                 await client.get(f"http://127.0.0.1:{self.port}/noted")
         await answer(send)
@@ -168,7 +168,7 @@ class Service:
     def ask(self, headers: list[Header]) -> list[list[Header]]:
         """The headers of the three calls made for a request with ``headers``, which are sent as they stand."""
         self.calls.clear()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.putrequest("GET", "/")
         for name, value in headers:
             connection.putheader(name, value)

@@ -162,7 +162,7 @@ class TestClient:
                     async with asyncio.timeout(0.1):
                         await session.get(server.make_url("/never"))
                 with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.5), session.get(server.make_url("/endless")) as answer:
+                    async with session.get(server.make_url("/endless")) as answer, asyncio.timeout(0.1):
                         await answer.read()
 
         asyncio.run(work())

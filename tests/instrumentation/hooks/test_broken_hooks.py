@@ -80,21 +80,21 @@ CARRIERS = {
 
 
 def by_httpx(backend: Any) -> None:
-    assert httpx.get(f"{backend.url}/ok").status_code == 200
+    assert httpx.get(f"{backend.url}/ok", timeout=60).status_code == 200
 
     async def get() -> int:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             return (await client.get(f"{backend.url}/ok")).status_code
 
     assert asyncio.run(get()) == 200
 
 
 def by_urllib3(backend: Any) -> None:
-    assert requests.get(f"{backend.url}/stream", timeout=5).text == "onetwo"
+    assert requests.get(f"{backend.url}/stream", timeout=60).text == "onetwo"
 
 
 def by_urllib(backend: Any) -> None:
-    with urllib.request.urlopen(f"{backend.url}/ok", timeout=5) as answer:
+    with urllib.request.urlopen(f"{backend.url}/ok", timeout=60) as answer:
         assert answer.read()
 
 
@@ -129,12 +129,12 @@ def grpc_both_sides(_: Any) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        assert channel.unary_unary("/shop.Stock/One")(b"item", timeout=10) == b"ITEM"
-        assert list(channel.unary_stream("/shop.Stock/Many")(b"item", timeout=10)) == [b"item"] * 2
+        assert channel.unary_unary("/shop.Stock/One")(b"item", timeout=60) == b"ITEM"
+        assert list(channel.unary_stream("/shop.Stock/Many")(b"item", timeout=60)) == [b"item"] * 2
 
     async def main() -> bytes:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            return await channel.unary_unary("/shop.Stock/One")(b"item", timeout=10)
+            return await channel.unary_unary("/shop.Stock/One")(b"item", timeout=60)
 
     assert asyncio.run(main()) == b"ITEM"
     server.stop(None).wait()

@@ -40,7 +40,7 @@ def app():
 @pytest.fixture(scope="module")
 def worker(app):
     """A worker in a thread for all tests: ending one takes four seconds."""
-    with celery_worker(app, shutdown_timeout=30):
+    with celery_worker(app, shutdown_timeout=60):
         yield
 
 

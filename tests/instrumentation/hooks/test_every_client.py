@@ -24,7 +24,7 @@ def _hooks(install):
 
 
 def by_requests(url):
-    requests.get(url, timeout=5)
+    requests.get(url, timeout=60)
 
 
 def by_urllib3(url):
@@ -32,17 +32,17 @@ def by_urllib3(url):
 
 
 def by_urllib(url):
-    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=5) as answer:
+    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(url, timeout=60) as answer:
         answer.read()
 
 
 def by_httpx(url):
-    httpx.get(url)
+    httpx.get(url, timeout=60)
 
 
 def by_httpx_async(url):
     async def get():
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             await client.get(url)
 
     asyncio.run(get())
@@ -103,12 +103,12 @@ def test_baggage_stays_with_trusted_hosts(backend, fetch, trusted, expected):
 
 
 def by_httpx_following(url):
-    httpx.get(url, follow_redirects=True)
+    httpx.get(url, timeout=60, follow_redirects=True)
 
 
 def by_httpx_async_following(url):
     async def get():
-        async with httpx.AsyncClient(follow_redirects=True) as client:
+        async with httpx.AsyncClient(timeout=60, follow_redirects=True) as client:
             await client.get(url)
 
     asyncio.run(get())
@@ -147,7 +147,7 @@ def test_bodies_are_never_recorded(recorder, backend):
         headers={"Authorization": "Bearer s3cret", "Cookie": "id=s3cret", "X-Echo": "s3cret"},
         timeout=5,
     )
-    httpx.post(f"{backend.url}/ok?q=s3cret", json={"password": "s3cret"}, headers={"X-Echo": "s3cret"})
+    httpx.post(f"{backend.url}/ok?q=s3cret", json={"password": "s3cret"}, headers={"X-Echo": "s3cret"}, timeout=60)
     assert len(recorder.spans) == 4
     assert "s3cret" not in repr(recorder.spans)
 
@@ -187,7 +187,7 @@ def test_grpc_baggage_stays_with_trusted_hosts(trusted, expected):
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            channel.unary_unary("/shop.Stock/Get")(b"", timeout=10)
+            channel.unary_unary("/shop.Stock/Get")(b"", timeout=60)
         server.stop(None).wait()
     assert seen.get("baggage") == expected
     assert span.trace_id in seen["traceparent"]

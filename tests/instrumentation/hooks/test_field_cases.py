@@ -162,7 +162,7 @@ def test_tasks_that_retry_and_send_tasks(install):
         return 2
 
     with Recorder() as recorder:
-        with celery_worker(app):
+        with celery_worker(app, shutdown_timeout=60):
             with hopline.span("root"):
                 ping.delay()
             wait_until(lambda: [row for row in recorder.spans if row.name == "in pong"], what="the last task")

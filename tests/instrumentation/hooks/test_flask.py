@@ -83,7 +83,7 @@ def test_callee_is_told_the_route(recorder, install, backend):
     """I3: a call made while serving names the route as its caller."""
     install("flask", "requests")
     app = shop()
-    app.add_url_rule("/call/<what>", view_func=lambda what: requests.get(f"{backend.url}/ok", timeout=5).text)
+    app.add_url_rule("/call/<what>", view_func=lambda what: requests.get(f"{backend.url}/ok", timeout=60).text)
     get(app.test_client(), "/call/it")
     assert recorder.one(name="GET /ok").caller_name == "GET /call/{what}"
     assert recorder.one(name="GET /ok").span_id == "0.1"

@@ -12,6 +12,7 @@ import pytest
 import hopline
 from hopline.testing import Recorder
 from support.contract.clients.http import FETCHERS
+from support.waiting import wait_until
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 TIMEOUT_S = 0.3
@@ -85,9 +86,13 @@ def test_calls_given_up_fail_the_row(library, install, serve, answer):
             async with aiohttp.ClientSession() as session, session.get(url) as response:
                 await response.read()
 
+    seen: list[bytes] = []
+
     async def main():
+        call = asyncio.create_task(get(serve(answer, seen)))
+        await asyncio.to_thread(wait_until, lambda: seen, what="the request")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(get(serve(answer)), TIMEOUT_S)
+            await asyncio.wait_for(call, TIMEOUT_S)
 
     with Recorder() as recorder, hopline.span("work"):
         asyncio.run(main())

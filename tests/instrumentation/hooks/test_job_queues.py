@@ -17,6 +17,7 @@ import hopline
 from support.waiting import wait_until
 
 
+@pytest.mark.usefixtures("patient_exit")
 def test_a_work_horse_loses_no_row(children, collected, redis_port, tmp_path):
     """I4: RQ's own command, instrumented from outside: each run in a forked child is a row, with nobody flushing."""
     (tmp_path / "jobs.py").write_text(
@@ -35,10 +36,10 @@ def test_a_work_horse_loses_no_row(children, collected, redis_port, tmp_path):
     )
     run = ["-m", "hopline.launch", "--endpoint", collected.url, "--service"]
     env = {"PYTHONPATH": str(tmp_path)}
-    assert children.python(*run, "shop", "--", sys.executable, "-c", code, env=env).wait(60) == 0
+    assert children.python(*run, "shop", "--", sys.executable, "-c", code, env=env).wait(120) == 0
     command = [str(Path(sys.executable).with_name("rq")), "worker", "--burst", "pay"]
     url = f"redis://127.0.0.1:{redis_port}"
-    assert children.python(*run, "payments", "--", *command, "--url", url, env=env, cwd=tmp_path).wait(60) == 0
+    assert children.python(*run, "payments", "--", *command, "--url", url, env=env, cwd=tmp_path).wait(120) == 0
     producers = collected.wait(4, kind="producer", service="shop")
     consumers = collected.wait(4, kind="consumer", service="payments")
     charges = collected.wait(4, name="charge")
@@ -108,7 +109,7 @@ class TestScheduler:
             scheduler = AsyncIOScheduler()
             scheduler.add_job(tidy)
             scheduler.start()
-            await asyncio.wait_for(done.wait(), 10)
+            await asyncio.wait_for(done.wait(), 60)
             await asyncio.sleep(0)
             scheduler.shutdown()
 

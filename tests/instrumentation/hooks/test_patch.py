@@ -105,7 +105,7 @@ def test_httpx_and_threads_beside_an_agent(recorder, backend, monkeypatch):
     hopline.install("httpx", "threads")
     try:
         with hopline.span("work") as work:
-            assert httpx.get(f"{backend.url}/ok").status_code == 200
+            assert httpx.get(f"{backend.url}/ok", timeout=60).status_code == 200
             thread = threading.Thread(target=lambda: hopline.span("below").__enter__().__exit__(None, None, None))
             thread.start()
             thread.join()

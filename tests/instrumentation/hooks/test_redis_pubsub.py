@@ -74,10 +74,10 @@ def test_asyncio_handlers(recorder, redis_port):
     async def main():
         async with redis.asyncio.Redis(port=redis_port) as client, client.pubsub() as subscriptions:
             await subscriptions.subscribe(orders=handle)
-            await subscriptions.get_message(timeout=5)
+            await subscriptions.get_message(timeout=60)
             await client.publish("orders", "1")
             while not handled:
-                await subscriptions.get_message(timeout=5)
+                await subscriptions.get_message(timeout=60)
 
     asyncio.run(main())
     consumer = recorder.one(kind="consumer")

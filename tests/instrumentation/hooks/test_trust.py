@@ -85,7 +85,7 @@ def test_grpc_weight(trusted, weight):
         server.start()
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             metadata = (("traceparent", PARENT), ("tracestate", STATE))
-            channel.unary_unary("/shop.Stock/Get")(b"", metadata=metadata, timeout=10)
+            channel.unary_unary("/shop.Stock/Get")(b"", metadata=metadata, timeout=60)
         server.stop(None).wait()
         assert recorder.one(kind="server").weight == weight
 
@@ -177,7 +177,7 @@ def test_a_grpc_call_carries_one_context(install, recorder):
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, hopline.span("work") as span:
         metadata = (("traceparent", PARENT), ("kind", "x"))
-        channel.unary_unary("/shop.Stock/Get")(b"", metadata=metadata, timeout=10)
+        channel.unary_unary("/shop.Stock/Get")(b"", metadata=metadata, timeout=60)
     server.stop(None).wait()
     assert [value for name, value in seen if name == "kind"] == ["x"]
     (parent,) = [value for name, value in seen if name == "traceparent"]

@@ -23,14 +23,14 @@ def work(name: str) -> None:
 
 work("parent")
 provider.force_flush()
-hopline.flush(10)
+hopline.flush(60)
 children = []
 for number in range(3):
     pid = os.fork()
     if not pid:
         work(f"worker{number}")
         provider.shutdown()
-        os._exit(0 if hopline.flush(10) else 1)
+        os._exit(0 if hopline.flush(60) else 1)
     children.append(pid)
 for pid in children:
     assert os.waitpid(pid, 0)[1] == 0

@@ -11,8 +11,10 @@ from collecting import Collecting
 def run(script: str, endpoint: str) -> None:
     settings = {key: value for key, value in os.environ.items() if not key.startswith(("HOPLINE_", "OTEL_"))}
     settings["HOPLINE_ENDPOINT"] = endpoint
+    # They wait at their end for a collector that a busy machine has yet to run.
+    settings |= {"HOPLINE_EXIT_TIMEOUT_S": "60", "HOPLINE_EXIT_AWAY_S": "60"}
     command = [sys.executable, str(Path(__file__).with_name(script))]
-    answer = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=False)
     assert (answer.returncode, answer.stderr) == (0, "")
 
 

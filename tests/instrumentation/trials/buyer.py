@@ -5,4 +5,4 @@ import sys
 import requests
 
 for item in ("apple", "pear"):
-    requests.request(sys.argv[1], f"{sys.argv[2]}/orders/{item}", timeout=30).raise_for_status()
+    requests.request(sys.argv[1], f"{sys.argv[2]}/orders/{item}", timeout=60).raise_for_status()
