@@ -90,7 +90,7 @@ def test_native_ids_tell_their_time():
 @pytest.mark.parametrize("piece", ["/users/", "[", "[a,", "/traces/", "trace_id=", "1-", "a:", " ", "0x", '"'])
 def test_no_text_takes_long(piece):
     """R3: what is pasted is read in time that grows with its length alone."""
-    began = time.process_time()
+    began = time.thread_time()
     find("http://h" + piece * 100_000)
     find(piece * 100_000)
-    assert time.process_time() - began < 2
+    assert time.thread_time() - began < 2

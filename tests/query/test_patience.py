@@ -11,7 +11,7 @@ from hopline_query.api.patience import BudgetMiddleware
 from hopline_query.budget import CURRENT
 from hopline_query.errors import TooManyQueriesError
 
-WAIT = 20
+WAIT = 60
 
 
 def served(seconds: float):
@@ -92,7 +92,7 @@ def test_a_crowd_waits_its_turn_and_is_turned_away():
             await free.wait()
         seen.append(scope["path"])
 
-    watched = BudgetMiddleware(app, 0.4, 1, ["/quick"])
+    watched = BudgetMiddleware(app, 3, 1, ["/quick"])
 
     async def ask(path):
         scope = {"type": "http", "method": "GET", "path": path, "headers": []}
