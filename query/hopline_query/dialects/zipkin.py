@@ -14,7 +14,8 @@ from hopline_query.exports import zipkin
 from hopline_query.latency.figures import WEIGHT
 from hopline_query.params import AHEAD_US, DAY_US
 from hopline_query.search.aliases import meant
-from hopline_query.search.filter import And, Expression, Not, Or, Term, all_of
+from hopline_query.search.fields import UNTOLD
+from hopline_query.search.filter import Expression, Or, Term, all_of
 from hopline_query.service import QueryService
 from hopline_query.store.port import HISTORY_US, Edge, Scope, SearchQuery
 from hopline_query.topology.aggregate import USER, VIRTUAL
@@ -127,10 +128,7 @@ def search_queries(service: QueryService, values: Mapping[str, str]) -> list[Sea
         any_case = f"(?i)^{re.escape(remote)}$"
         told = [Term(field, "~", any_case, field) for field in ("peer", "caller_service")]
         parts.append(Or((*told, Term(REMOTE_TAG, "=", remote))))
-    all_of(parts, "annotationQuery")
-    # Whether a row fails without saying how is told by that row alone; a bound on durations may be met by another one.
-    alone = [] if low else [part for part in parts if _by_one_row(part)]
-    expression = all_of([part for part in parts if part not in alone], "annotationQuery")
+    expression = all_of(parts, "annotationQuery")
     return [
         SearchQuery(
             scope=scope,
@@ -138,7 +136,6 @@ def search_queries(service: QueryService, values: Mapping[str, str]) -> list[Sea
             min_span_duration=low or None,
             max_span_duration=high or None,
             expression=expression,
-            same=tuple(alone),
             limit=_limit(values),
             as_of_us=now_us,
         )
@@ -191,18 +188,10 @@ def _written(key: str, value: str, text: str) -> Expression:
     return Or((exact, meant(Term(key, "=", value.strip(), "", text)))) if value.strip() != value else exact
 
 
-def _failures(value: str) -> list[Expression]:
+def _failures(value: str) -> list[Term]:
     """Failing rows whose tag ``error`` in an answer (hopline_query.exports.zipkin) is put together from our fields."""
     told = [_term(field, value) for field in ("error_text", "error_type")]
-    if value != "true":
-        return [*told]
-    untold = [Not(Term(term.key, "exists", "", term.field)) for term in told]
-    return [*told, And((_term("error", "true"), *untold))]
-
-
-def _by_one_row(part: Expression) -> bool:
-    """Whether it is :func:`_failures` of rows without a text: what they lack must not be looked for in others."""
-    return isinstance(part, Or) and any(isinstance(one, And) for one in part.parts)
+    return [*told, _term(UNTOLD, value)] if value == "true" else told
 
 
 def _term(field: str, value: str) -> Term:

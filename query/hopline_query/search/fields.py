@@ -81,3 +81,15 @@ FIELDS: Final = {
     ),
 }
 """Every other key is a tag's, and so is ``tag.<key>``."""
+
+UNTOLD: Final = "failed_untold"
+JUDGED: Final = {
+    **FIELDS,
+    UNTOLD: Field(
+        "text",
+        "if(error AND error_text = '' AND error_type = '', 'true', '')",
+        lambda row: ["true"] if row.error and not row.error_text and not row.error_type else [],
+        "(error AND error_text = '' AND error_type = '')",
+    ),
+}
+"""With what no filter can ask, other protocols can: ``true`` of a row that failed and says neither how nor why."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hopline.model import Row
 from hopline_query.errors import BadRequestError
-from hopline_query.search.fields import FIELDS, number
+from hopline_query.search.fields import JUDGED, number
 from hopline_query.search.filter import And, Expression, Not, Or, Term, terms
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -78,7 +78,7 @@ def row_meets(row: Row, term: Term, found: Found) -> bool:
 def _texts(row: Row, term: Term) -> list[str]:
     """What a row holds under the term's key; empty where it holds nothing."""
     if term.field:
-        return FIELDS[term.field].texts(row)
+        return JUDGED[term.field].texts(row)
     if term.key in row.tags:
         return [row.tags[term.key]]
     return [row.attrs[term.key]] if term.key in row.attrs else []

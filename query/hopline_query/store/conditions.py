@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from hopline_query.search.fields import FIELDS, Field, decimal
+from hopline_query.search.fields import JUDGED, Field, decimal
 from hopline_query.search.filter import COMPARISONS, And, Expression, Not, Or, Term, terms
 from hopline_query.store.port import SearchQuery
 
@@ -192,7 +192,7 @@ class Conditions:
         )
 
     def _field(self, term: Term) -> str:
-        field = FIELDS[term.field]
+        field = JUDGED[term.field]
         if term.op == "exists":
             return field.exists
         if term.field == "annotation":
