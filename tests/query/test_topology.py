@@ -5,10 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hopline_query.latency.figures import Figures
+from hopline_query.service import QueryService
+from hopline_query.store.memory import MemoryReader
 from hopline_query.store.port import Edge
 from hopline_query.topology.aggregate import edges_of, group_rows, is_entry
 from hopline_query.topology.graph import MapOptions, build_map
 from hopline_query.topology.pairing import by_minute
+
+START = 1_763_800_000_000_000
 
 
 def edge(caller, callee, side="server", calls=1, *, errors=0, duration=1_000, cross_zone=0):
@@ -23,7 +27,7 @@ def make_map(edges, lone=(), **options):
         e.callee for e in edges if e.side == "server"
     }
     services = {name: Figures() for name in {*names, *lone}}
-    return build_map(edges, services, seconds=10, options=MapOptions(**options))
+    return build_map(edges, services, range_us=(START, START + 10_000_000), options=MapOptions(**options))
 
 
 def arrow(answer, caller, callee):
@@ -74,7 +78,12 @@ def test_virtual_nodes():
 
 def test_a_silent_service_stays_a_service():
     """D1: a service that reported before and is down now does not turn into a stranger."""
-    answer = build_map([edge("a", "b", "client", 3, errors=3)], {"a": Figures()}, known=frozenset({"b"}), seconds=10)
+    answer = build_map(
+        [edge("a", "b", "client", 3, errors=3)],
+        {"a": Figures()},
+        known=frozenset({"b"}),
+        range_us=(START, START + 10_000_000),
+    )
     assert node(answer, "b")["kind"] == "service"
     assert arrow(answer, "a", "b")["unreceived"] == 3
 
@@ -168,3 +177,28 @@ def test_any_graph_has_a_map(pairs):
     answer = make_map(edges)
     assert {e["caller"] for e in answer["edges"]} <= {n["name"] for n in answer["nodes"]}
     assert make_map(edges[::-1]) == answer
+
+
+@given(began=st.lists(st.integers(0, 13), min_size=3, max_size=3))
+def test_a_service_has_one_rate_on_the_map_and_in_the_stats(row, began):
+    """D1, L1: A calls B calls C, each from its own minute on: rates are over the time that a service, or the younger
+    end of an edge, was there."""
+    minutes = [max(began[: n + 1]) for n in range(3)]
+    rows = []
+    for depth, name in enumerate("ABC"):
+        for minute in range(minutes[depth], 14):
+            trace_id, at = f"{minute:032x}", minute * 60_000
+            caller = "AB"[depth - 1] if depth and minute >= minutes[depth - 1] else ""
+            facts = {"service": name, "trace_id": trace_id, "at": at, "caller_service": caller}
+            rows.append(
+                row("0" + ".1" * depth, f"{name}{minute}", f"{caller}{minute}" if caller else None, "server", **facts)
+            )
+    service = QueryService(MemoryReader(rows), clock=lambda: START + 840_000_000)
+    asked = {"from": str(START), "to": str(START + 900_000_000)}
+    stats = {each["service"]: each for each in service.stats(asked)["services"]}
+    drawn = service.dependencies(asked)
+    assert {name: each["qps"] for name, each in stats.items()} == {name: node(drawn, name)["qps_in"] for name in "ABC"}
+    for caller, callee in ("AB", "BC"):
+        found = arrow(drawn, caller, callee)
+        seen = min(stats[caller]["seen_s"], stats[callee]["seen_s"])
+        assert found["calls_per_s"] == pytest.approx(found["calls"] / seen, abs=1e-4)

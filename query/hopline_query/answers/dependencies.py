@@ -206,7 +206,7 @@ def _map(
         services,
         known=known,
         instances=instances,
-        seconds=max(1_000_000, min(scope.to_us, params.now_us) - scope.from_us) / 1e6,
+        range_us=(scope.from_us, min(scope.to_us, params.now_us)),
         apdex_t_us=params.settings.apdex_t_us,
         options=options,
     )

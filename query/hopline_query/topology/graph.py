@@ -7,7 +7,16 @@ from typing import Any
 
 import networkx as nx
 
-from hopline_query.latency.figures import PERMILLES, WEIGHT, Figures, apdex, placed_percentiles, scaled, slow
+from hopline_query.latency.figures import (
+    PERMILLES,
+    WEIGHT,
+    Figures,
+    apdex,
+    placed_percentiles,
+    scaled,
+    seen_seconds,
+    slow,
+)
 from hopline_query.store.port import Edge
 from hopline_query.topology.aggregate import USER, VIRTUAL
 from hopline_query.topology.links import (
@@ -45,7 +54,7 @@ def build_map(
     *,
     known: frozenset[str] = frozenset(),
     instances: Mapping[str, int] | None = None,
-    seconds: float,
+    range_us: tuple[int, int],
     apdex_t_us: int = 500_000,
     options: MapOptions = MapOptions(),
 ) -> dict[str, Any]:
@@ -53,6 +62,8 @@ def build_map(
 
     ``services`` holds the entry figures of each service in the range, lone ones too; ``known`` names
     services that were seen reporting at any time, so that one which fell silent stays a service.
+    ``range_us`` are begin and end of the range, as far as it has passed. Rates are those of the stats: a service's
+    over the time since it was first seen in the range, an edge's over that of the younger of its ends.
     """
     told = list(edges)
     reporting = reporting_services(told, known | set(services))
@@ -71,12 +82,13 @@ def build_map(
     if len(graph) > MOST_NODES:
         busiest = sorted(graph, key=lambda n: (-graph.degree(n, weight="calls"), n))[:MOST_NODES]
         graph = graph.subgraph(busiest)
-    arrows = [_edge_json(links[pair], seconds) for pair in sorted(graph.edges)]
+    seen = _seen(links.values(), services, range_us)
+    arrows = [_edge_json(links[pair], _younger(pair, seen, range_us)) for pair in sorted(graph.edges)]
     flows = _flows(links.values(), services)
     nodes = []
     for name in sorted(graph):
         arriving, leaving = flows.get(name, (Figures(), 0))
-        node = _node_json(name, services.get(name, arriving), leaving, seconds, apdex_t_us)
+        node = _node_json(name, services.get(name, arriving), leaving, seen.get(name, _length(range_us)), apdex_t_us)
         neighbours = set(whole.predecessors(name)) | set(whole.successors(name))
         node["hidden_neighbours"] = len(neighbours - set(graph))
         node["instances"] = (instances or {}).get(name)
@@ -147,6 +159,25 @@ def _side_json(figures: Figures) -> dict[str, Any]:
     for name, place in SHOWN:
         found[name] = values[place]
     return found
+
+
+def _seen(links: Iterable[Link], services: Mapping[str, Figures], range_us: tuple[int, int]) -> dict[str, float]:
+    """Seconds of the range in which each node was there: other nodes than services, for as long as any edge to them."""
+    seen = {name: seen_seconds(figures, *range_us) for name, figures in services.items()}
+    others: dict[str, float] = {}
+    for link in links:
+        if link.callee not in services:
+            others[link.callee] = max(others.get(link.callee, 0.0), seen.get(link.caller, _length(range_us)))
+    return seen | others
+
+
+def _younger(pair: tuple[str, str], seen: Mapping[str, float], range_us: tuple[int, int]) -> float:
+    """Seconds of the range in which both ends of an edge were there."""
+    return min(seen.get(name, _length(range_us)) for name in pair)
+
+
+def _length(range_us: tuple[int, int]) -> float:
+    return seen_seconds(Figures(), *range_us)
 
 
 def _edge_json(link: Link, seconds: float) -> dict[str, Any]:
