@@ -6,6 +6,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
+from hopline_collector.block.limits import stored_uid
 from hopline_collector.door.sender import SEEN
 from hopline_query.answers import (
     causes,
@@ -242,7 +243,10 @@ class QueryService:
             found = Found("trace", stored)
         answer: Json = {"kind": found.kind, "trace_id": None, "uid": None, "filter": None, "candidates": []}
         field = {"trace": "trace_id", "user": "uid", "filter": "filter"}.get(found.kind)
-        return answer | ({field: found.value} if field else {})
+        answer |= {field: found.value} if field else {}
+        if found.kind == "filter" and self._is_user(text):
+            answer["uid"] = stored_uid(text)
+        return answer
 
     def rows_by_ids(self, ids: Sequence[str], field: str) -> raw.Traces:
         """Rows of traces by their 32-digit ids; ``field`` is named where there are too many."""
@@ -261,6 +265,10 @@ class QueryService:
     def edges(self, scope: Scope) -> raw.Calls:
         """The map's edges of a range."""
         return raw.edges(self._reader, scope)
+
+    def _is_user(self, text: str) -> bool:
+        """Whether rows carry exactly this uid: no other of those that begin so sorts before it."""
+        return self._reader.uids_like(stored_uid(text), 1) == [stored_uid(text)]
 
     def _opaque(self, text: str) -> str:
         """The id under which another tracer's own id, as its logs print it, is stored; empty where none is."""

@@ -365,6 +365,16 @@ def test_find(many):
     assert (found["kind"], found["trace_id"], found["uid"]) == ("trace", TRACE, None)
 
 
+@pytest.mark.parametrize("uid", ["a=b", "tenant=shop 7", "a=b c=d"])
+def test_find_names_the_user_whose_id_reads_as_a_filter(row, uid):
+    """N15: a filter stays one, and says whether a user has exactly this id; those whose ids begin so do not count."""
+    known = service([row("0", "a", uid=uid), row("0", "b", uid=f"{uid}1"), row("0", "c", uid=uid.partition("=")[0])])
+    whole, longer = known.find(f" {uid} "), known.find(f"{uid}2")
+    assert (whole["kind"], whole["filter"], whole["uid"]) == ("filter", uid, uid)
+    assert (longer["kind"], longer["uid"]) == ("filter", None)
+    assert service([]).find(uid)["uid"] is None
+
+
 def test_range(many):
     """U3: the widest range with data, for helpful empty answers."""
     assert service(many).range()["traces"] == 30

@@ -18,6 +18,7 @@ UUID = "6921c0de-0123-4567-89ab-cdef01234567"
         ("as=trace&text=u-4711", "/users/u-4711"),
         (f"as=user&text={ID}", f"/users/{ID}"),
         ("as=trace&text=http.response.status_code%3D504", "/search?filter=http.response.status_code%3D504"),
+        ("as=trace&text=u%3D4711", "/search?filter=u%3D4711&user=u%3D4711"),
         ("as=user&text=%20", "/search"),
         ("as=user&text=a%2Fb%3Fc", "/users/a/b%3Fc"),
         (f"as=user&text={UUID}", f"/users/{UUID}"),
@@ -75,3 +76,10 @@ def test_boxes_lead_where_the_text_belongs(client: Client, asked: str, target: s
 def test_old_links_lead_on(client: Client, old: str, new: str):
     """U12, N15: links of Zipkin and Jaeger in old tickets still work."""
     assert client.get(old).headers["location"] == new
+
+
+def test_a_filter_that_is_also_a_user_offers_the_user(client: Client):
+    """N15: what was typed as a filter leads to the user of exactly that id, in one click."""
+    offered = client.get("/search?filter=u%3D4711&user=u%3D4711").text
+    assert '<a href="/users/u=4711?from=now-1h">There is also a user u=4711</a>' in offered
+    assert "There is also a user" not in client.get("/search?filter=u%3D4711").text

@@ -30,7 +30,7 @@ def _address(site: Site, frame: Frame, text: str, *, as_user: bool) -> str:
     if kind == "trace" and not (as_user and _unclear(text)):
         return frame.link(f"/trace/{found['trace_id']}")
     if kind == "filter" and not as_user:
-        return frame.link("/search", filter=found["filter"])
+        return frame.link("/search", filter=found["filter"], user=found["uid"])
     uid = found.get("uid") or text
     return frame.user(uid) if as_user or kind == "user" else frame.link(f"/trace/{text}")
 
