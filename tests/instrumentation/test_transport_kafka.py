@@ -151,7 +151,8 @@ def test_exit_sends_the_rest(kafka_broker, topic):
     name = topic(partitions=1)
     script = (
         "import hopline\n"
-        f"hopline.configure(service='s', endpoint='kafka://{kafka_broker.address}', topic={name!r})\n"
+        f"hopline.configure(service='s', endpoint='kafka://{kafka_broker.address}', topic={name!r},"
+        "                  kafka_options=('max_block_ms=60000',))\n"
         "with hopline.span('first'): pass\n"
         "assert hopline.flush(60)\n"
         "with hopline.span('last'): pass\n"

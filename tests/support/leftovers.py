@@ -21,7 +21,7 @@ def collect_refused_sockets() -> None:
 
 @contextmanager
 def senders_end() -> Iterator[None]:
-    """Wait at the end for the threads that were started to send, and collect what they held.
+    """Wait at the end for the threads that were started to send, ours and kafka-python's, and collect what they held.
 
     A shutdown gives up on a broker that is away while they still hold the socket it refused;
     what a library leaves behind shows in the test that caused it.
@@ -29,7 +29,7 @@ def senders_end() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     wait_until(
-        lambda: not [t for t in threading.enumerate() if t.name.startswith("hopline-") and t not in before],
+        lambda: not [t for t in threading.enumerate() if t.name.startswith(("hopline-", "kafka-")) and t not in before],
         deadline=60,
         what="the end of the threads that send",
     )

@@ -178,14 +178,21 @@ class TestClient:
             async def never(request):
                 await asyncio.Event().wait()
 
+            async def soon(request):
+                return web.Response()
+
             app.router.add_get("/", never)
+            app.router.add_get("/soon", soon)
             limit = aiohttp.ClientTimeout(total=0.1)
-            async with TestServer(app) as server, aiohttp.ClientSession(timeout=limit) as session, hopline.span("work"):
-                with pytest.raises(TimeoutError):
+            async with TestServer(app) as server, aiohttp.ClientSession(timeout=limit) as session:
+                # The connection is made before, so that the time runs out while the answer is awaited.
+                async with session.get(server.make_url("/soon"), timeout=aiohttp.ClientTimeout()) as answer:
+                    await answer.read()
+                with hopline.span("work"), pytest.raises(TimeoutError):
                     await session.get(server.make_url("/"))
 
         asyncio.run(work())
-        assert recorder.one(kind="client").error_type == "TimeoutError"
+        assert recorder.one(kind="client", span_id="0.1").error_type == "TimeoutError"
 
     def test_stream_read_in_pieces(self, recorder, backend):
         """I4: a body that is read in pieces ends its row with the last of them; work between them is beside it."""
