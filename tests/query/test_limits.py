@@ -17,10 +17,17 @@ TRACE = "6921c0de0123456789abcdef01234567"
 
 
 @pytest.fixture
+def narrow(engine):
+    """The same store with one read handle."""
+    store = ClickHouse(replace(engine.settings, readers=1, reader_wait_seconds=0.05))
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def hurried(engine):
-    """The same store with one read handle and a second to answer."""
-    settings = replace(engine.settings, query_seconds=1, readers=1, reader_wait_seconds=0.05)
-    store = ClickHouse(settings)
+    """The same store with one read handle and two seconds to answer."""
+    store = ClickHouse(replace(engine.settings, query_seconds=2, readers=1))
     yield store
     store.close()
 
@@ -34,22 +41,22 @@ def test_slow_questions_end(hurried):
         assert asker.rows("SELECT 42") == [(42,)]
 
 
-def test_failure_after_output_leaves_nothing_behind(hurried):
+def test_failure_after_output_leaves_nothing_behind(narrow):
     """Q6: a statement that fails half-way through its answer does not leak into the next one."""
-    asker = Asker(hurried)
+    asker = Asker(narrow)
     for _ in range(3):
         with pytest.raises(Exception, match="enough"):
             asker.rows("SELECT throwIf(number = 500000, 'enough') FROM numbers(1000000)")
         assert asker.rows("SELECT 42") == [(42,)]
 
 
-def test_crowds_are_turned_away(hurried):
+def test_crowds_are_turned_away(narrow):
     """Q6: too many questions at once are refused at once, and served again afterwards."""
-    asker = Asker(hurried)
+    asker = Asker(narrow)
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
-        with hurried.reader():
+        with narrow.reader():
             inside.set()
             leave.wait(60)
 
@@ -63,11 +70,11 @@ def test_crowds_are_turned_away(hurried):
     assert asker.rows("SELECT 1") == [(1,)]
 
 
-def test_a_closed_store_is_unavailable(hurried):
+def test_a_closed_store_is_unavailable(narrow):
     """Q6: a store that is away is 503, not a crash."""
-    hurried.close()
+    narrow.close()
     with pytest.raises(StoreUnavailableError):
-        ClickHouseReader(hurried).newest_arrival()
+        ClickHouseReader(narrow).newest_arrival()
 
 
 def test_text_cannot_become_sql(engine, store_rows, row):
