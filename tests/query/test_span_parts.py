@@ -1,4 +1,4 @@
-"""N2, N12: a Jaeger search is met by one span, also where the span came in parts, against the spans that were meant."""
+"""N2, N12: a search is met by one span, also where the span came in parts, against the spans that were meant."""
 
 import json
 import random
@@ -8,6 +8,7 @@ import pytest
 
 from hopline.model import Row
 from hopline_query.dialects.jaeger import search_query
+from hopline_query.params import Params, QuerySettings
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.reader import ClickHouseReader
 from hopline_query.store.settling import settle
@@ -110,8 +111,32 @@ QUESTIONS = (
 """Tags and other parameters of a search."""
 
 
-@pytest.mark.parametrize("kind", ["embedded", "shards"])
-def test_a_jaeger_search_is_met_by_one_span_in_any_split(kind, request):
+NATIVE = (
+    {"operation": OPERATIONS[0], "errors": "true"},
+    {"operation": OPERATIONS[0], "min_span_duration": "1s"},
+    {"operation": OPERATIONS[1], "max_span_duration": "1s"},
+    {"operation": OPERATIONS[0], "min_span_duration": "1s", "max_span_duration": "2s", "errors": "true"},
+    {"operation": OPERATIONS[1], "instance": "h:2", "errors": "true", "filter": "a=1"},
+    {"min_span_duration": "1s", "errors": "true"},
+)
+"""Parameters of our own search beside the service; the filter is met by any row of it."""
+
+
+def meets_native(spans: list[Span], asked: dict[str, str]) -> bool:
+    """Whether one span of the service A meets all that is asked of one, and any of its spans the filter."""
+    of_service = [span for span in spans if span.row.service == "A"]
+    return ("filter" not in asked or any(span.tags.get("a") == "1" for span in of_service)) and any(
+        span.name == asked.get("operation", span.name)
+        and ("errors" not in asked or span.error)
+        and asked.get("instance", span.row.instance) == span.row.instance
+        and ("min_span_duration" not in asked or span.duration_us >= LONG_US)
+        and span.duration_us <= {"1s": LONG_US, "2s": 2 * LONG_US}.get(asked.get("max_span_duration"), 10 * LONG_US)
+        for span in of_service
+    )
+
+
+@pytest.mark.parametrize("kind", ["embedded", "server", "shards"])
+def test_a_search_is_met_by_one_span_in_any_split(kind, request):
     """N2, N12: operation, durations and tags find the traces of which one span meant them all, however it was sent."""
     source = random.Random(12)
     meant = population(source, 120)
@@ -131,6 +156,15 @@ def test_a_jaeger_search_is_met_by_one_span_in_any_split(kind, request):
             query = replace(search_query(LATER, asked, ()), limit=len(meant))
             found, total = real.search(query)
             right = {trace_id for trace_id, spans in meant.items() if any(span.meets(asked) for span in spans)}
+            assert 0 < len(right) < len(meant)
+            assert {summary.trace_id for summary in found} == right, asked
+            assert total == len(right)
+            assert twin.search(query) == (found, total), asked
+        for more in NATIVE:
+            asked = {"service": "A", "from": str(START), "to": str(LATER), "limit": str(len(meant))} | more
+            query = Params(asked, LATER, QuerySettings()).search()
+            found, total = real.search(query)
+            right = {trace_id for trace_id, spans in meant.items() if meets_native(spans, asked)}
             assert 0 < len(right) < len(meant)
             assert {summary.trace_id for summary in found} == right, asked
             assert total == len(right)
