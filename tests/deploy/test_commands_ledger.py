@@ -90,7 +90,7 @@ def make_topic_with_position(broker: Broker, position: int) -> None:
     consumer = KafkaConsumer(bootstrap_servers=broker.address, group_id="tests", enable_auto_commit=False)
     partition = TopicPartition("hopline.spans", 0)
     consumer.assign([partition])
-    consumer.commit({partition: OffsetAndMetadata(position, "", -1)}, timeout_ms=5_000)
+    consumer.commit({partition: OffsetAndMetadata(position, "", -1)}, timeout_ms=60_000)
     consumer.close(autocommit=False)
 
 

@@ -29,7 +29,7 @@ def test_nothing_asks_for_what_the_image_leaves_out(children: Children, migrated
     child.wait_for_url(f"{server.url}/health/ready")
     span = {"traceId": "1" * 32, "id": "2" * 16, "kind": "SERVER", "name": "get /", "duration": 9_000}
     span |= {"timestamp": time.time_ns() // 1000, "localEndpoint": {"serviceName": "web"}, "tags": {"error": "x"}}
-    assert httpx.post(f"{server.url}/api/v2/spans", json=[span]).status_code == 202
+    assert httpx.post(f"{server.url}/api/v2/spans", json=[span], timeout=60).status_code == 202
     wait_until(lambda: server.get("traces")["count"] == 1, what="the span")
     for question in QUESTIONS:
         assert server.get(question, service="web")

@@ -173,13 +173,13 @@ def test_a_guarded_server_over_http(
     children.python(*command, env={"HOPLINE_TOKEN": token}).wait_for_text("Hopline mcp:")
 
     async def work() -> None:
-        async with httpx2.AsyncClient(headers=shown, timeout=30.0) as http:
+        async with httpx2.AsyncClient(headers=shown, timeout=60.0) as http:
             transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=http)
             async with Client(transport) as client:
                 await new_error(client)
                 await what_slow_calls_share(client, server, **shown)
 
-    asyncio.run(asyncio.wait_for(work(), 60))
+    asyncio.run(asyncio.wait_for(work(), 120))
 
 
 def test_over_http_behind_the_token(children: Children) -> None:

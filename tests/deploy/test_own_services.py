@@ -77,9 +77,9 @@ def test_every_door_holds_a_token_to_its_services(guarded: tuple[Server, dict[st
             f"/{SERVICE}/Export", request_serializer=ExportTraceServiceRequest.SerializeToString
         )
         metadata = [("authorization", shown["Authorization"])]
-        assert export(otlp("shop-web", 5), metadata=metadata, timeout=30) == b""
+        assert export(otlp("shop-web", 5), metadata=metadata, timeout=60) == b""
         with pytest.raises(grpc.RpcError) as refused:
-            export(otlp("bank", 6), metadata=metadata, timeout=30)
+            export(otlp("bank", 6), metadata=metadata, timeout=60)
         assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -91,7 +91,7 @@ def test_a_refusal_over_grpc_has_its_address(guarded: tuple[Server, dict[str, st
             f"/{SERVICE}/Export", request_serializer=ExportTraceServiceRequest.SerializeToString
         )
         with pytest.raises(grpc.RpcError):
-            export(otlp("bank", 6), metadata=[("authorization", "Bearer guessed")], timeout=30)
+            export(otlp("bank", 6), metadata=[("authorization", "Bearer guessed")], timeout=60)
     audit = tmp_path / "hopline" / "audit.jsonl"
     wait_until(audit.exists, what="the audit line")
     wait_until(lambda: audit.read_text().endswith("\n"), what="the whole line")

@@ -17,7 +17,7 @@ from support.hopline_process import Server
 def shown(url: str) -> str:
     """Digest of the certificate that a server shows."""
     where = urlsplit(url)
-    pem = ssl.get_server_certificate((where.hostname or "", where.port or 0), timeout=10)
+    pem = ssl.get_server_certificate((where.hostname or "", where.port or 0), timeout=60)
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 

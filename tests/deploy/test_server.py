@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import statistics
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +16,7 @@ from support import Children, wait_until
 from support.hopline_process import Server
 
 PROGRAM = """
-import sys, time
+import gc, socket, sys, time
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -31,8 +29,15 @@ def slow(request):
     time.sleep(1.0)
     return PlainTextResponse("done")
 
+def waits(request):
+    # Of connections that were accepted, whether Nagle's algorithm is on.
+    own = [each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0]
+    accepted = [each for each in own if each.family == socket.AF_INET and each not in sockets]
+    return PlainTextResponse(str([not each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in accepted]))
+
 app = Starlette(routes=[
     Route("/", lambda r: PlainTextResponse("here")),
+    Route("/waits", waits),
     Route("/running", lambda r: PlainTextResponse(str(len(running)))),
     Route("/slow", slow),
 ])
@@ -81,7 +86,7 @@ def test_a_signal_ends_it_with_0(children: Children, number: int) -> None:
         wait_until(lambda: httpx.get(f"{first}/running", timeout=60).text == "1", what="a running request")
         child.send(number)
         assert running.result().text == "done"
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
 
 
 def test_both_ports_are_free_afterwards(children: Children) -> None:
@@ -97,17 +102,10 @@ def test_both_ports_are_free_afterwards(children: Children) -> None:
 
 
 def test_a_kept_alive_answer_waits_for_no_acknowledgement(children: Children) -> None:
-    """C: header and body leave at once: with Nagle's algorithm on, each kept-alive answer takes 40 ms."""
+    """C: the body leaves with its header: with Nagle's algorithm on, each kept-alive answer takes 40 ms."""
     child = children.python("-c", PROGRAM)
     address = child.wait_for_text("at ").split()[1]
-    took = []
-    with httpx.Client(timeout=60) as client:
-        for _ in range(20):
-            begun = time.perf_counter()
-            assert client.get(address).text == "here"
-            took.append(time.perf_counter() - begun)
-    # A busy machine makes some of them slow, Nagle's algorithm all but the first ones.
-    assert statistics.median(took) < 0.03
+    assert httpx.get(f"{address}/waits", timeout=60).text == "[False]"
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

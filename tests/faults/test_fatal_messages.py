@@ -21,9 +21,9 @@ from support.wire_rows import PROCESS, wire_message, wire_row
 
 MARK = "message of death"
 MESSAGES = 1_000 if os.environ.get("HOPLINE_TEST_FULL") else 100
-SECONDS = 60.0
-"""R2: how long a partition may stand still, where a collector starts within START_SECONDS."""
-START_SECONDS = 6.0
+SECONDS = 60.0 if os.environ.get("HOPLINE_TEST_FULL") else 200.0
+"""R2: how long a partition may stand still. Most of it are starts, which are counted; beside other tests they take
+longer, so that the minute is held at full length, where nothing else runs."""
 
 Topic = Callable[..., str]
 
@@ -37,19 +37,7 @@ def bodies(fatal: int) -> list[bytes]:
     ]
 
 
-@pytest.fixture
-def seconds(rig: Rig, tmp_path: Path) -> float:
-    """R2's bound for this machine as it is now: most of the time goes into starts, which others may slow down."""
-    collector = rig.collector(path=str(tmp_path / "first-store"), journal=str(tmp_path / "first-journal"))
-    began = time.monotonic()
-    collector.start()
-    wait_until(lambda: gauge(collector.url, "hopline_ledger_imbalance") == 0, 120, what="a store with its tables")
-    took = time.monotonic() - began
-    assert collector.stop() == 0
-    return SECONDS * max(took / START_SECONDS, 1.0)
-
-
-def revive_until_stored(collector: Killable, seconds: float) -> list[int]:
+def revive_until_stored(collector: Killable) -> list[int]:
     """Start it again whenever it is gone, as systemd would, until every row is accounted for; its exit codes."""
     codes: list[int] = []
     running: list[Child] = [collector.launch()]
@@ -62,7 +50,7 @@ def revive_until_stored(collector: Killable, seconds: float) -> list[int]:
             running.append(collector.launch())
         return gauge(collector.url, RECEIVED) == MESSAGES
 
-    wait_until(stored, seconds, what="every message stored or set aside")
+    wait_until(stored, SECONDS, what="every message stored or set aside")
     return codes
 
 
@@ -71,7 +59,7 @@ def set_aside(collector: Killable) -> None:
     assert collector.gauge('hopline_ledger_rows{account="stored"}') == MESSAGES - 1
 
 
-def test_a_message_that_kills_the_process_on_the_journal(rig: Rig, tmp_path: Path, seconds: float) -> None:
+def test_a_message_that_kills_the_process_on_the_journal(rig: Rig, tmp_path: Path) -> None:
     """R2, C3: set aside within a minute, whatever it takes; the others are stored once."""
     sent = bodies(fatal=MESSAGES - 1)
     journal = Journal(tmp_path / "journal" / "journal.sqlite")
@@ -80,7 +68,7 @@ def test_a_message_that_kills_the_process_on_the_journal(rig: Rig, tmp_path: Pat
     collector = rig.collector(
         path=str(tmp_path / "store"), journal=str(tmp_path / "journal"), block_rows=20_000, abort_on=MARK
     )
-    codes = revive_until_stored(collector, seconds)
+    codes = revive_until_stored(collector)
     assert codes == [-signal.SIGABRT] * TRIES
     set_aside(collector)
     assert collector.stop() == 0
@@ -88,7 +76,7 @@ def test_a_message_that_kills_the_process_on_the_journal(rig: Rig, tmp_path: Pat
 
 
 def test_a_message_that_kills_the_process_on_kafka(
-    rig: Rig, kafka_broker: Broker, topic: Topic, tmp_path: Path, seconds: float
+    rig: Rig, kafka_broker: Broker, topic: Topic, tmp_path: Path
 ) -> None:
     """R2, C3: the same where the plan is commit metadata; the member comes back under its name."""
     name = topic(1)
@@ -103,14 +91,14 @@ def test_a_message_that_kills_the_process_on_kafka(
         block_rows=20_000,
         abort_on=MARK,
     )
-    codes = revive_until_stored(collector, seconds)
+    codes = revive_until_stored(collector)
     assert codes == [-signal.SIGABRT] * TRIES
     set_aside(collector)
     assert collector.stop() == 0
     rig.check(tmp_path / "store", [body for body in sent if MARK.encode() not in body])
 
 
-def test_a_message_that_kills_the_process_when_it_is_inserted(rig: Rig, tmp_path: Path, seconds: float) -> None:
+def test_a_message_that_kills_the_process_when_it_is_inserted(rig: Rig, tmp_path: Path) -> None:
     """R2, C3, K4: the insert was begun, so range and token stay; the one message is set aside, the others are exact."""
     sent = bodies(fatal=MESSAGES // 2)
     journal = Journal(tmp_path / "journal" / "journal.sqlite")
@@ -119,7 +107,7 @@ def test_a_message_that_kills_the_process_when_it_is_inserted(rig: Rig, tmp_path
     collector = rig.collector(
         path=str(tmp_path / "store"), journal=str(tmp_path / "journal"), block_rows=20_000, abort_on_insert=MARK
     )
-    codes = revive_until_stored(collector, seconds)
+    codes = revive_until_stored(collector)
     assert codes == [-signal.SIGABRT] * TRIES
     set_aside(collector)
     assert collector.stop() == 0
@@ -127,7 +115,7 @@ def test_a_message_that_kills_the_process_when_it_is_inserted(rig: Rig, tmp_path
 
 
 def test_a_message_that_kills_when_it_is_inserted_on_kafka_and_a_server(
-    rig: Rig, kafka_broker: Broker, topic: Topic, request: pytest.FixtureRequest, seconds: float
+    rig: Rig, kafka_broker: Broker, topic: Topic, request: pytest.FixtureRequest
 ) -> None:
     """R2, C3, K4: the same where the plan is commit metadata and the tables are a server's."""
     name = topic(1)
@@ -143,14 +131,14 @@ def test_a_message_that_kills_when_it_is_inserted_on_kafka_and_a_server(
             block_rows=20_000,
             abort_on_insert=MARK,
         )
-        codes = revive_until_stored(collector, seconds)
+        codes = revive_until_stored(collector)
         assert codes == [-signal.SIGABRT] * TRIES
         set_aside(collector)
         assert collector.stop() == 0
         check_books(store, [body for body in sent if MARK.encode() not in body])
 
 
-def test_a_message_that_the_store_refuses_on_the_journal(rig: Rig, tmp_path: Path, seconds: float) -> None:
+def test_a_message_that_the_store_refuses_on_the_journal(rig: Rig, tmp_path: Path) -> None:
     """R2, C3: a refusal before anything is written narrows the range down to the one message."""
     sent = bodies(fatal=MESSAGES // 2)
     journal = Journal(tmp_path / "journal" / "journal.sqlite")
@@ -159,7 +147,7 @@ def test_a_message_that_the_store_refuses_on_the_journal(rig: Rig, tmp_path: Pat
     collector = rig.collector(
         path=str(tmp_path / "store"), journal=str(tmp_path / "journal"), block_rows=20_000, spoil=MARK
     )
-    assert revive_until_stored(collector, seconds) == []
+    assert revive_until_stored(collector) == []
     set_aside(collector)
     assert collector.stop() == 0
     rig.check(tmp_path / "store", [body for body in sent if MARK.encode() not in body])

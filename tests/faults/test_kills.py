@@ -90,7 +90,7 @@ def test_collectors_come_and_go_under_load(
     for _ in range(2):
         second.start()
         before = len(running.acknowledged)
-        wait_until(lambda at=before: len(running.acknowledged) > at + 40, 60, what="load")  # type: ignore[misc]
+        wait_until(lambda at=before: len(running.acknowledged) > at + 40, what="load")  # type: ignore[misc]
         assert second.stop() == 0
     running.stop()
     first.wait_for_rows(len(running.acknowledged) * ROWS)
@@ -109,11 +109,11 @@ def test_a_store_that_is_away_for_a_while_loses_nothing(
     collector.wait_for_rows(10 * ROWS)
     own_clickhouse.kill9()
     ready = f"{collector.url}/health/ready"
-    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 503, 60, what="not ready")
+    wait_until(lambda: httpx.get(ready, timeout=60).status_code == 503, what="not ready")
     before = len(running.acknowledged)
-    wait_until(lambda: len(running.acknowledged) > before + 30, 60, what="load while the store is away")
+    wait_until(lambda: len(running.acknowledged) > before + 30, what="load while the store is away")
     own_clickhouse.start()
-    wait_until(lambda: httpx.get(ready, timeout=20.0).status_code == 200, 60, what="ready")
+    wait_until(lambda: httpx.get(ready, timeout=60).status_code == 200, what="ready")
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
     assert collector.stop() == 0

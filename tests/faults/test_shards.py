@@ -53,7 +53,7 @@ class Line:
         first = self.collectors[0]
         first.wait_for_rows(len(self.load.acknowledged) * ROWS)
         for collector in self.collectors:
-            wait_until(lambda of=collector: not of.troubles(), 60, what="health")  # type: ignore[misc]
+            wait_until(lambda of=collector: not of.troubles(), what="health")  # type: ignore[misc]
         assert [collector.stop() for collector in self.collectors] == [0, 0]
         self._rig.check_at(self._cluster.url, self.load.acknowledged, cluster=self._cluster.name, replicated=False)
 

@@ -29,7 +29,9 @@ HALF_A_POST = (
 def post_rows(url: str, count: int) -> None:
     now = time.time_ns() // 1000
     body = wire_message(*[wire_row(number + 1, start_us=now) for number in range(count)])
-    answer = httpx.post(f"{url}/api/v1/spans", content=body, headers={"content-type": "application/msgpack"})
+    answer = httpx.post(
+        f"{url}/api/v1/spans", content=body, headers={"content-type": "application/msgpack"}, timeout=60
+    )
     assert answer.status_code == 202
 
 
@@ -53,10 +55,10 @@ def test_sigterm_beside_a_half_post_and_an_insert_without_end(
     with socket.create_connection((address.host, address.port or 0)) as sender:
         sender.sendall(HALF_A_POST)
         # Answered on another connection: by then the half post has been read.
-        assert httpx.get(f"{url}/health/live", timeout=10.0).status_code == 200
+        assert httpx.get(f"{url}/health/live", timeout=60).status_code == 200
         assert child.stop(10.0) == 0
     again = hopline_up("--data", data)
-    wait_until(lambda: gauge(again.url, RECEIVED) == 5, 30, what="the rows of the stopped insert")
+    wait_until(lambda: gauge(again.url, RECEIVED) == 5, what="the rows of the stopped insert")
     assert_balanced(again.url, 5)
     assert again.child.stop(10.0) == 0
 
@@ -69,14 +71,14 @@ def test_sigterm_while_a_server_keeps_an_insert(
     flags = ("--clickhouse", own_clickhouse.url, "--data", data)
     server = hopline_up(*flags, role="collector")
     post_rows(server.url, 5)
-    wait_until(lambda: gauge(server.url, RECEIVED) == 5, 30, what="the first rows")
+    wait_until(lambda: gauge(server.url, RECEIVED) == 5, what="the first rows")
     own_clickhouse.send(signal.SIGSTOP)
     post_rows(server.url, 3)
-    wait_until(lambda: unread_bytes(own_clickhouse.port) > 200, 30, what="an insert that nobody reads")
+    wait_until(lambda: unread_bytes(own_clickhouse.port) > 200, what="an insert that nobody reads")
     assert server.child.stop(10.0) == 0
     own_clickhouse.send(signal.SIGCONT)
     again = hopline_up(*flags, role="collector")
-    wait_until(lambda: gauge(again.url, RECEIVED) == 8, 60, what="all rows")
+    wait_until(lambda: gauge(again.url, RECEIVED) == 8, what="all rows")
     assert_balanced(again.url, 8)
     assert again.child.stop(10.0) == 0
 
@@ -89,14 +91,14 @@ def test_sigterm_while_the_store_is_away(
     flags = ("--clickhouse", own_clickhouse.url, "--data", data)
     server = hopline_up(*flags, role="collector")
     post_rows(server.url, 5)
-    wait_until(lambda: gauge(server.url, RECEIVED) == 5, 30, what="the first rows")
+    wait_until(lambda: gauge(server.url, RECEIVED) == 5, what="the first rows")
     own_clickhouse.kill9()
     post_rows(server.url, 3)
     server.child.wait_for_text("trying again")
     assert server.child.stop(10.0) == 0
     own_clickhouse.start()
     again = hopline_up(*flags, role="collector")
-    wait_until(lambda: gauge(again.url, RECEIVED) == 8, 60, what="all rows")
+    wait_until(lambda: gauge(again.url, RECEIVED) == 8, what="all rows")
     assert_balanced(again.url, 8)
     assert again.child.stop(10.0) == 0
 
@@ -108,13 +110,13 @@ def test_sigterm_while_the_broker_is_away(
     flags = ("--clickhouse", own_clickhouse.url, "--kafka", own_broker.address, "--data", str(tmp_path / "data"))
     server = hopline_up(*flags, role="collector")
     post_rows(server.url, 5)
-    wait_until(lambda: gauge(server.url, RECEIVED) == 5, 60, what="the first rows")
+    wait_until(lambda: gauge(server.url, RECEIVED) == 5, what="the first rows")
     assert_balanced(server.url, 5)
     own_broker.kill9()
     assert server.child.stop(10.0) == 0
     own_broker.start()
     again = hopline_up(*flags, role="collector")
     post_rows(again.url, 3)
-    wait_until(lambda: gauge(again.url, RECEIVED) == 8, 60, what="all rows")
+    wait_until(lambda: gauge(again.url, RECEIVED) == 8, what="all rows")
     assert_balanced(again.url, 8)
     assert again.child.stop(10.0) == 0

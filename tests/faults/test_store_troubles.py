@@ -28,13 +28,13 @@ def outlive_a_full_disk(rig: Rig, collector: Killable, disk: SmallDisk) -> None:
     running = rig.load(lambda body: post(collector, body))
     collector.wait_for_rows(10 * ROWS)
     disk.fill()
-    wait_until(lambda: "space" in str(collector.troubles()), 60, what="health that names the disk")
+    wait_until(lambda: "space" in str(collector.troubles()), what="health that names the disk")
     before = len(running.acknowledged)
-    wait_until(lambda: len(running.acknowledged) > before + 30, 60, what="load while the disk is full")
+    wait_until(lambda: len(running.acknowledged) > before + 30, what="load while the disk is full")
     disk.free()
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
-    wait_until(lambda: not collector.troubles(), 20, what="health without troubles")
+    wait_until(lambda: not collector.troubles(), what="health without troubles")
     assert collector.stop() == 0
     rig.check(Path(collector.settings["path"]), running.acknowledged)
 
@@ -72,10 +72,10 @@ def test_a_full_disk_under_the_journal_refuses_posts(rig: Rig, small_disk: Mount
         disk.fill()
         return sum(refused[-3:]) == 3
 
-    wait_until(filled_up, 60, what="posts refused")
+    wait_until(filled_up, what="posts refused")
     disk.free()
     count = len(running.acknowledged)
-    wait_until(lambda: len(running.acknowledged) > count + 10, 60, what="posts accepted again")
+    wait_until(lambda: len(running.acknowledged) > count + 10, what="posts accepted again")
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
     assert collector.gauge('hopline_http_requests_total{format="native",status="503"}') > 2
@@ -100,7 +100,7 @@ def test_a_second_process_is_told_who_holds_the_data(
     assert second.wait(60.0) == 2
     assert f"already open by process {first.child.pid}" in second.output
     assert "Traceback" not in second.output
-    assert httpx.get(f"{first.url}/health/ready", timeout=10.0).status_code == 200
+    assert httpx.get(f"{first.url}/health/ready", timeout=60).status_code == 200
     assert_stored(first.url, 3)
     assert first.child.stop() == 0
 
@@ -109,9 +109,11 @@ def assert_stored(url: str, rows: int, before: int = 0) -> None:
     """Post rows and find each accounted for, beside those of `before`, and no other."""
     now = time.time_ns() // 1000
     body = wire_message(*[wire_row(number + 1, start_us=now) for number in range(rows)])
-    answer = httpx.post(f"{url}/api/v1/spans", content=body, headers={"content-type": "application/msgpack"})
+    answer = httpx.post(
+        f"{url}/api/v1/spans", content=body, headers={"content-type": "application/msgpack"}, timeout=60
+    )
     assert answer.status_code == 202
-    wait_until(lambda: gauge(url, RECEIVED) == before + rows, 30, what=f"{rows} rows in the ledger")
+    wait_until(lambda: gauge(url, RECEIVED) == before + rows, what=f"{rows} rows in the ledger")
     assert_balanced(url, before + rows)
 
 
@@ -142,12 +144,12 @@ def test_a_truncated_part_is_told_at_start(rig: Rig, tmp_path: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:10])
 
     collector.start()
-    wait_until(lambda: "detached_parts" in collector.troubles(), 30, what="health that names the part")
+    wait_until(lambda: "detached_parts" in collector.troubles(), what="health that names the part")
     assert collector.gauge("hopline_detached_parts") == 1
     assert collector.process is not None
     assert "set aside as broken" in collector.process.output
     # The rest of the store is served and written to.
-    assert httpx.get(f"{collector.url}/health/ready", timeout=10.0).status_code == 200
+    assert httpx.get(f"{collector.url}/health/ready", timeout=60).status_code == 200
     assert_stored(collector.url, 3, before=len(running.acknowledged) * ROWS)
     assert collector.stop() == 0
 
@@ -162,11 +164,11 @@ def test_sigterm_in_the_middle_of_a_query(rig: Rig, tmp_path: Path) -> None:
 
     def ask() -> None:
         with pytest.raises(httpx.HTTPError):
-            httpx.get(f"{collector.url}/slow", timeout=30.0).raise_for_status()
+            httpx.get(f"{collector.url}/slow", timeout=60).raise_for_status()
 
     thread = threading.Thread(target=ask)
     thread.start()
-    wait_until(lambda: httpx.get(f"{collector.url}/running", timeout=10.0).json() == 1, 20, what="the query")
+    wait_until(lambda: httpx.get(f"{collector.url}/running", timeout=60).json() == 1, what="the query")
     assert collector.stop(10.0) == 0
     thread.join()
     rig.check(tmp_path / "store", running.acknowledged)

@@ -76,4 +76,4 @@ def test_the_worst_body_costs_little(hopline_up: Callable[..., Server], name: st
     spent, more = at_rest(server).since(before), peak_memory(server.child.pid) - idle
     assert spent < CPU_SECONDS
     assert more < MEMORY_BYTES
-    assert httpx.get(f"{server.url}/health/ready", timeout=30.0).status_code == 200
+    assert httpx.get(f"{server.url}/health/ready", timeout=60).status_code == 200

@@ -36,7 +36,7 @@ def test_a_rebalance_between_plan_and_commit(
     others = [rig.collector(**shared), rig.collector(**shared)]
     running = rig.kafka_load(kafka_broker.address, name, 6)
     child = sleeper.launch()
-    wait_until(lambda: is_stopped(child.pid), 60, what="the sleeper in the middle of its first block")
+    wait_until(lambda: is_stopped(child.pid), what="the sleeper in the middle of its first block")
     for collector in others:
         collector.start()
     # Every partition is the others' now: all that was sent until here has been handed over by them.
@@ -44,9 +44,9 @@ def test_a_rebalance_between_plan_and_commit(
     others[0].wait_for_rows(count * ROWS)
     child.send(signal.SIGCONT)
     child.wait_for_url(f"{sleeper.url}/health/live")
-    wait_until(lambda: not sleeper.troubles(), 60, what="the sleeper back in the group, with partitions")
+    wait_until(lambda: not sleeper.troubles(), what="the sleeper back in the group, with partitions")
     count = len(running.acknowledged)
-    wait_until(lambda: len(running.acknowledged) > count + 30, 60, what="load for all three")
+    wait_until(lambda: len(running.acknowledged) > count + 30, what="load for all three")
     running.stop()
     sleeper.wait_for_rows(len(running.acknowledged) * ROWS)
     owners = own_clickhouse.execute("SELECT uniqExact(collector) FROM hopline.ledger").split()

@@ -31,7 +31,7 @@ def receiver() -> Iterator[Receiver]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    wait_until(lambda: server.started, 10)
+    wait_until(lambda: server.started)
     yield found
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 app = FastAPI()
-client = httpx.AsyncClient()
+client = httpx.AsyncClient(timeout=60)
 callees = sys.argv[2:]
 
 
@@ -34,7 +34,7 @@ async def work(item: str) -> dict[str, str]:
 @app.get("/requests/{item}")
 def work_in_a_thread(item: str) -> dict[str, str]:
     for callee in callees:
-        requests.get(f"{callee}/serve/{item}", timeout=15).raise_for_status()
+        requests.get(f"{callee}/serve/{item}", timeout=60).raise_for_status()
     return {"item": item}
 
 

@@ -25,7 +25,7 @@ def test_halves_of_an_id_are_one_trace_where_a_setting_joins_them(front: Front) 
     caller = zipkin(wide, 1, "wide", "CLIENT", took=90_000, far="narrow")
     callee = zipkin(low, 1, "narrow", "SERVER", at=9_000, shared=True)
     front.post([caller, callee])
-    wait_until(lambda: len(front.get(f"/api/v2/trace/{wide}")) == 2, 30)
+    wait_until(lambda: len(front.get(f"/api/v2/trace/{wide}")) == 2)
     stored = low.rjust(32, "0")
     for asked in (wide, low):
         tree = front.trace(asked)
@@ -51,4 +51,4 @@ def test_links_lead_to_the_joined_trace(front: Front) -> None:
     link = {"traceId": wide, "spanId": "0000000000000001"}
     linking = otlp_span(other, 2, 2, front.base, front.base + 1_000, links=[link])
     front.post_otlp(otlp("linker", linking))
-    wait_until(lambda: front.trace(low)["linked_from"], 30)
+    wait_until(lambda: front.trace(low)["linked_from"])

@@ -83,7 +83,7 @@ def start_chain(children: Children, endpoint: str, kinds: dict[str, Callable[...
 
 def assert_one_tree(server: Server, address: str, internal: set[str]) -> dict[str, Any]:
     """The article's ids, and below each OpenTelemetry server the spans of its answer's messages."""
-    answer = httpx.get(f"{address}/serve/tea", timeout=15.0)
+    answer = httpx.get(f"{address}/serve/tea", timeout=60)
     assert answer.status_code == 200
     trace_id = answer.headers["hopline-trace-id"]
     tree = wait_until(lambda: complete(server, trace_id, {"0", "0.1", "0.2", "0.1.1"} | internal), deadline=60)
@@ -152,7 +152,7 @@ def test_both_instrumentations_make_one_row(children: Children, hopline_up: Call
         child = otel(children, name, ports[name], *callees, endpoint=server.url, **settings)
         child.wait_for_url(f"{addresses[name]}/health")
     for path in ("serve", "requests"):
-        assert_one_row_a_side(server, httpx.get(f"{addresses['A']}/{path}/tea", timeout=15.0), path)
+        assert_one_row_a_side(server, httpx.get(f"{addresses['A']}/{path}/tea", timeout=60), path)
     edges = {(e["caller"], e["callee"]): e["calls"] for e in server.get("dependencies", **WINDOW)["edges"]}
     assert edges == {("USER", "A"): 2, ("A", "B"): 2}
     assert len(server.get("traces", **WINDOW)["traces"]) == 2

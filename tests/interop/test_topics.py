@@ -92,15 +92,15 @@ def test_topics_reach_the_tables_and_the_map(
         producer.send(otlp, b"no spans"),
     ]
     for future in sent:
-        future.get(10)
+        future.get(60)
     producer.close()
     collector.start()
     try:
-        wait_until(lambda: stored(engine) == WANTED, 40)
-        wait_until(lambda: edges(engine) == MAP, 20)
+        wait_until(lambda: stored(engine) == WANTED)
+        wait_until(lambda: edges(engine) == MAP)
         with engine.reader() as handle:
             question = f"SELECT format, reason, raw FROM {engine.database}.dead_letters"
-            wait_until(lambda: handle.query(question).result_rows == [("otlp", "malformed", "no spans")], 20)
+            wait_until(lambda: handle.query(question).result_rows == [("otlp", "malformed", "no spans")])
     finally:
         collector.stop()
 
@@ -116,10 +116,10 @@ def address(engine: ClickHouse, tmp_path: Path) -> Iterator[str]:
     thread = Thread(target=server.run)
     collector.start()
     thread.start()
-    wait_until(lambda: server.started, 10)
+    wait_until(lambda: server.started)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
     collector.stop()
 
 
@@ -131,10 +131,10 @@ def test_posts_reach_the_tables_and_the_map(engine: ClickHouse, address: str) ->
         ("/v1/traces", "application/x-protobuf", otlp_server()),
     ]
     for path, content_type, body in posts:
-        answer = httpx.post(address + path, content=body, headers={"content-type": content_type})
+        answer = httpx.post(address + path, content=body, headers={"content-type": content_type}, timeout=60)
         assert answer.status_code in {200, 202}
-    wait_until(lambda: stored(engine) == WANTED, 30)
-    wait_until(lambda: edges(engine) == MAP, 20)
+    wait_until(lambda: stored(engine) == WANTED)
+    wait_until(lambda: edges(engine) == MAP)
     with engine.reader() as handle:
         found = handle.query(f"SELECT uid, hex(trace_id) FROM {engine.database}.traces_by_uid").result_rows
     assert found == [("u-7", TRACE.upper())]
@@ -147,7 +147,7 @@ def test_one_large_trace_in_one_body_is_stored(engine: ClickHouse, address: str)
     assert len(body) < 20 * 1024 * 1024
     headers = {"content-type": "application/json"}
     assert httpx.post(f"{address}/api/v2/spans", content=body, headers=headers, timeout=60).status_code == 202
-    assert httpx.get(f"{address}/health/ready", timeout=10).status_code == 200
+    assert httpx.get(f"{address}/health/ready", timeout=60).status_code == 200
 
     def count() -> int:
         with engine.reader() as handle:

@@ -23,7 +23,7 @@ class Transport(BaseTransportHandler):
         return None
 
     def send(self, payload: bytes | str) -> None:
-        answer = httpx.post(self.url, content=payload, headers={"content-type": self.content_type})
+        answer = httpx.post(self.url, content=payload, headers={"content-type": self.content_type}, timeout=60)
         self.statuses.append(answer.status_code)
 
 

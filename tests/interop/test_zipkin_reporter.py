@@ -26,7 +26,9 @@ def test_zipkin_reporters_bodies_are_understood(receiver: Any, name: str, zipped
     path, content_type = BODIES[name]
     body = (GOLDEN / f"zipkin-reporter-{name}").read_bytes()
     headers = {"content-type": content_type} | ({"content-encoding": "gzip"} if zipped else {})
-    answer = httpx.post(receiver.url + path, content=gzip.compress(body) if zipped else body, headers=headers)
+    answer = httpx.post(
+        receiver.url + path, content=gzip.compress(body) if zipped else body, headers=headers, timeout=60
+    )
     assert (answer.status_code, answer.content) == (202, b"")
     client, local, server = sorted(receiver.rows(), key=lambda row: row["kind"])
     assert {row["trace_id"].hex() for row in (client, server)} == {"7180c278b62e8f6a216a2aea45d08fc9"}

@@ -45,7 +45,7 @@ def pair(hopline_up: Callable[..., Server], zipkin_server: str) -> tuple[str, st
 
 def told(base: str, path: str) -> Any:
     """The answer, lists in one order."""
-    answer = httpx.get(base + path, timeout=15.0)
+    answer = httpx.get(base + path, timeout=60)
     found = answer.json() if answer.status_code == 200 else answer.text
     return answer.status_code, sorted(found, key=repr_of) if isinstance(found, list) else found
 
@@ -63,10 +63,10 @@ def test_spans_come_back_as_from_a_zipkin(pair: tuple[str, str]) -> None:
     known = traces(base)
     for url in pair:
         for spans in known.values():
-            assert httpx.post(f"{url}/api/v2/spans", json=spans).status_code == 202
+            assert httpx.post(f"{url}/api/v2/spans", json=spans, timeout=60).status_code == 202
     ids = {name: spans[0]["traceId"] for name, spans in known.items()}
     for one in ids.values():
-        wait_until(lambda one=one: httpx.get(f"{ours}/api/v2/trace/{one}").status_code == 200, 20)
+        wait_until(lambda one=one: httpx.get(f"{ours}/api/v2/trace/{one}", timeout=60).status_code == 200)
     asked = [f"/api/v2/trace/{one}" for one in ids.values()]
     window = f"endTs={base // 1_000 + 60_000}&lookback=120000"
     asked += [

@@ -106,7 +106,7 @@ def post(collector: Killable, body: bytes) -> bool:
     """Post under a batch id that a repetition after a death shares; whether it was accepted."""
     headers = {"content-type": "application/msgpack", "hopline-batch-id": sha256(body).hexdigest()}
     try:
-        answer = httpx.post(f"{collector.url}/api/v1/spans", content=body, headers=headers, timeout=5.0)
+        answer = httpx.post(f"{collector.url}/api/v1/spans", content=body, headers=headers, timeout=30.0)
     except httpx.HTTPError:
         return False
     return answer.status_code == 202

@@ -44,7 +44,7 @@ class Caller:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> "Answer":
         """The whole answer; a body that is cut short is what came of it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("GET", path, headers=headers or {})
             response = connection.getresponse()
@@ -60,7 +60,7 @@ class Caller:
 
     def leave(self, path: str) -> None:
         """Begin to read an answer and go away."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", path)
         connection.getresponse().read1(1)
         assert connection.sock is None or connection.sock.close() is None

@@ -42,13 +42,13 @@ def use(call: Callable[[int, bytes], bytes]) -> Callable[[Callable[[str], Any]],
 
 def by_channel(port: int, request: bytes) -> bytes:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        return channel.unary_unary("/shop.Stock/Get")(request, timeout=10)
+        return channel.unary_unary("/shop.Stock/Get")(request, timeout=60)
 
 
 def by_aio_channel(port: int, request: bytes) -> bytes:
     async def call() -> bytes:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            return await channel.unary_unary("/shop.Stock/Get")(request, timeout=10)
+            return await channel.unary_unary("/shop.Stock/Get")(request, timeout=60)
 
     return asyncio.run(call())
 

@@ -21,7 +21,7 @@ def by_kafka_python(env: Env) -> Exchange:
     read = []
 
     def process(handle: Callable[[], Any]) -> None:
-        consumer = kafka.KafkaConsumer(bootstrap_servers=where, consumer_timeout_ms=20_000, group_id=None)
+        consumer = kafka.KafkaConsumer(bootstrap_servers=where, consumer_timeout_ms=60_000, group_id=None)
         with contextlib.suppress(Boom):
             try:
                 consumer.assign([place])
@@ -33,7 +33,7 @@ def by_kafka_python(env: Env) -> Exchange:
             finally:
                 consumer.close()
 
-    return Exchange(lambda: producer.send(topic, b"1").get(20), process, topic, producer.close)
+    return Exchange(lambda: producer.send(topic, b"1").get(60), process, topic, producer.close)
 
 
 def by_aiokafka(env: Env) -> Exchange:
@@ -76,7 +76,7 @@ def by_confluent(env: Env) -> Exchange:
 
     def send() -> None:
         producer.produce(topic, b"1", headers={"own": b"1"}, on_delivery=lambda *one: delivered.append(one))
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         assert delivered.pop()[0] is None
 
     def process(handle: Callable[[], Any]) -> None:
@@ -84,7 +84,7 @@ def by_confluent(env: Env) -> Exchange:
         with contextlib.suppress(Boom):
             try:
                 consumer.assign([confluent_kafka.TopicPartition(topic, 0, len(read))])
-                message = consumer.poll(20)
+                message = consumer.poll(60)
                 assert dict(message.headers())["own"] == b"1"
                 read.append(message.offset())
                 handle()

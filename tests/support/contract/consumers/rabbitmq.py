@@ -37,7 +37,7 @@ def by_iterator(env: Env, connect: Any = aio_pika.connect) -> Exchange:
             async with await connect(url) as connection:
                 channel = await connection.channel()
                 await channel.set_qos(prefetch_count=1)
-                async with (await channel.declare_queue(queue)).iterator(timeout=20) as messages:
+                async with (await channel.declare_queue(queue)).iterator(timeout=60) as messages:
                     async for message in messages:
                         async with message.process():
                             assert message.headers["own"] == "1"
@@ -73,7 +73,7 @@ def by_callback(env: Env) -> Exchange:
                 channel = await connection.channel()
                 await channel.set_qos(prefetch_count=1)
                 tag = await (named := await channel.declare_queue(queue)).consume(on_message)
-                await asyncio.wait_for(handled, 20)
+                await asyncio.wait_for(handled, 60)
                 await named.cancel(tag)
 
         for name in ("asyncio", "aio_pika.queue"):  # to whom aio-pika tells what a callback raised
