@@ -108,7 +108,7 @@ def send(broker: Broker, kind: str) -> None:
 
 def read(broker: Broker, kind: str, ids: list[int]) -> MemoryWriter:
     """Hand the topic over until these rows are stored, for a minute at most."""
-    settings = KafkaSettings((broker.address,), group=kind, topics={topic_of(kind): "native"}, session_seconds=6.0)
+    settings = KafkaSettings((broker.address,), group=kind, topics={topic_of(kind): "native"}, session_seconds=30.0)
     writer = MemoryWriter()
     with closing(KafkaSource(settings)) as source:
         line = HandOver(source, writer, HandOverSettings(block_seconds=0.2), clock=lambda: NOW)
@@ -161,7 +161,7 @@ def test_what_a_transaction_took_back_is_not_stored(kafka_broker: Broker, topic:
             producer.abort_transaction()
     producer.close()
     writer = MemoryWriter()
-    settings = KafkaSettings((kafka_broker.address,), group=name, topics={name: "native"}, session_seconds=6.0)
+    settings = KafkaSettings((kafka_broker.address,), group=name, topics={name: "native"}, session_seconds=30.0)
     with closing(KafkaSource(settings)) as source:
         line = HandOver(source, writer, HandOverSettings(block_seconds=0.2), clock=lambda: NOW)
 

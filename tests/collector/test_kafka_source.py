@@ -29,7 +29,7 @@ def source(kafka_broker: Broker) -> Iterator[Open]:
     opened: list[KafkaSource] = []
 
     def join(topic: str) -> KafkaSource:
-        settings = KafkaSettings((kafka_broker.address,), group=topic, topics={topic: "native"}, session_seconds=6.0)
+        settings = KafkaSettings((kafka_broker.address,), group=topic, topics={topic: "native"}, session_seconds=30.0)
         opened.append(KafkaSource(settings))
         return opened[-1]
 

@@ -51,7 +51,9 @@ def test_it_is_ready_and_counts_what_it_stores(collector: Collector) -> None:
     for body in bodies:
         headers = {"content-type": "application/msgpack"}
         assert ask(collector, "POST", "/api/v1/spans", content=body, headers=headers).status_code == 202
-    wait_until(lambda: metric(collector, 'hopline_ledger_rows{account="received"}') == 5)
+    # The ledger's row comes first, then the end is committed, then the live counters rise.
+    wait_until(lambda: metric(collector, 'hopline_ledger_rows{account="received"}') == 5, what="the ledger")
+    wait_until(lambda: metric(collector, "hopline_block_rows_sum") == 3, what="the counters")
     for account, count in {"received": 5, "stored": 3, "dead": 1, "duplicate": 1, "sampled_out": 0}.items():
         assert metric(collector, f'hopline_ledger_rows{{account="{account}"}}') == count
         assert metric(collector, f'hopline_rows_total{{account="{account}"}}') == count

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from hopline_deploy.commands import app
 from support import wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 
 HOUR_US = 3_600_000_000
@@ -43,6 +44,7 @@ def test_a_drop_against_earlier_days_is_found(hopline_up: Callable[..., Server],
     )
     assert answer.json()["accepted"] == len(starts)
     wait_until(lambda: server.get("range")["traces"] == len(starts), what="the rows")
+    wait_handed_over(server.url)
     (tmp_path / "rules.toml").write_text(RULES)
     done = CliRunner().invoke(app, ["alerts", "test", str(tmp_path / "rules.toml"), "--json", "--server", server.url])
     assert done.exit_code == 0, done.output

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from hopline_deploy.broker import Broker
 from support import Children, wait_until
+from support.accounts import wait_handed_over
 from support.article import UID
 from support.hopline_process import Server, start_article
 
@@ -48,6 +49,7 @@ def request(address: str) -> str:
 def assert_article(server: Server, trace_id: str) -> None:
     """One request to A is there by trace id, by user, in the map and in the figures."""
     trace = wait_until(lambda: complete(server, trace_id))
+    wait_handed_over(server.url)
     assert dict(services(trace["roots"])) == TREE
     assert (trace["expected"], trace["received"], trace["missing"]) == (4, 4, [])
 

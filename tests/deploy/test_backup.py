@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from support import Children, wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 
 
@@ -31,6 +32,7 @@ def test_the_restored_store_answers_alike(
     server = hopline_up()
     httpx.post(f"{server.url}/api/v1/spans", json=rows(500), timeout=60).raise_for_status()
     wait_until(lambda: server.get("traces")["count"] == 500, what="rows stored")
+    wait_handed_over(server.url)
     kept = tmp_path / "backups" / "monday"
     code, output = hopline(children, "backup", "--to", str(kept), "--server", server.url, "--json")
     assert code == 0, output

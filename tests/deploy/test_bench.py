@@ -22,6 +22,7 @@ from hopline_deploy.capacity import Assumptions, busy_cores
 from hopline_deploy.commands import app
 from hopline_deploy.remote import Remote
 from support import wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 
 NOW = 1_795_000_000_000_000
@@ -74,6 +75,7 @@ def test_a_running_server_is_watched(hopline_up: Callable[..., Server]) -> None:
             f"{server.url}/{post.path}", content=post.body, headers={"content-type": post.content_type}, timeout=60
         )
     wait_until(lambda: read(Remote(server.url)).rows - before.rows == 300, what="the rows")
+    wait_handed_over(server.url)
     used = read(Remote(server.url)).since(before)
     assert used.cpu_s > 0
     assert used.message_bytes > 300 * 100

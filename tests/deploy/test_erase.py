@@ -21,6 +21,7 @@ from hopline_collector.store.migrate import migrate
 from hopline_query.params import Params, QuerySettings
 from hopline_query.store.settling import settle
 from support import Children, wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 from support.wire_rows import NOW, wire_message, wire_row
 
@@ -82,6 +83,7 @@ def test_a_user_is_gone_from_every_place(children: Children, hopline_up: Callabl
     rows = [one for one in everywhere(10_000) if NEIGHBOUR not in json.dumps(one)]
     post(server, rows)
     wait_until(lambda: sum(s[1] for s in figures(server)) == 10_000, what="every row stored")
+    wait_handed_over(server.url)
     before = figures(server)
     counted = erase(children, server, "--uid", UID, "--dry-run")
     assert (counted["traces"], counted["done"]) == (10_000, True)
@@ -110,6 +112,7 @@ def test_others_stay(children: Children, hopline_up: Callable[..., Server], tmp_
     server = hopline_up("--data", str(tmp_path / "d"))
     post(server, everywhere(20))
     wait_until(lambda: sum(s[1] for s in figures(server)) >= 22, what="every row stored")
+    wait_handed_over(server.url)
     alone = erase(children, server, "--trace", f"{server.url}/traces/{5:032x}")
     assert (alone["traces"], alone["trace_id"]) == (1, f"{5:032x}")
     assert erase(children, server, "--uid", UID)["traces"] == 19
@@ -126,6 +129,7 @@ def test_an_erasure_outlives_its_process(children: Children, hopline_up: Callabl
     rows = [one for one in everywhere(3_000) if NEIGHBOUR not in json.dumps(one)]
     post(server, rows)
     wait_until(lambda: sum(s[1] for s in figures(server)) == 3_000, what="every row stored")
+    wait_handed_over(server.url)
     job = httpx.post(f"{server.url}/api/v1/erasures", json={"uid": UID}, timeout=60).json()
     wait_until(lambda: server.get(f"erasures/{job['id']}")["traces"] > 0, what="the traces are named")
     server.child.kill9()

@@ -42,7 +42,8 @@ def test_a_span_over_grpc_is_found(
     def exporter(token: str) -> OTLPSpanExporter:
         trusted = grpc.ssl_channel_credentials(chain.read_bytes())
         headers = {"authorization": f"Bearer {token}"}
-        return OTLPSpanExporter(endpoint=f"https://127.0.0.1:{port}", credentials=trusted, headers=headers)
+        endpoint = f"https://127.0.0.1:{port}"
+        return OTLPSpanExporter(endpoint=endpoint, credentials=trusted, headers=headers, timeout=60)
 
     provider = TracerProvider(resource=Resource.create({"service.name": "web"}), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter(write)))

@@ -15,6 +15,7 @@ from hopline_deploy.import_files import NATIVE, OTLP, ZIPKIN, ZIPKIN_V1, FileErr
 from hopline_deploy.import_posts import OPEN, SPANS, Post, posts_of
 from hopline_deploy.importing import TRIES, Importer
 from hopline_deploy.remote import Remote, RemoteError
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 from support.waiting import wait_until
 
@@ -204,6 +205,7 @@ def test_files_of_every_format_are_stored_with_their_times(hopline_up: Callable[
         trace = f"{TRACE}{end}"
         wait_until(lambda t=trace: httpx.get(f"{server.url}/api/v1/traces/{t}", timeout=60).status_code == 200)
         assert server.get(f"traces/{trace}")["start_us"] == start
+    wait_handed_over(server.url)
     found = server.get("traces", **{"from": str(OLD - DAY), "to": str(OLD + DAY)})["traces"]
     assert {trace["trace_id"] for trace in found} == {f"{TRACE}{end}" for end in "1ab"}
     for form in ("json", "zipkin", "otlp"):

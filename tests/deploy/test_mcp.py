@@ -19,6 +19,7 @@ from hopline_deploy.agents.bounded import MOST_BYTES, reply
 from hopline_deploy.agents.tools import Tools, WrongArgumentError
 from hopline_deploy.remote import Remote
 from support import Children, wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 from support.ports import lasting_ports
 
@@ -81,6 +82,7 @@ def test_investigations(hopline_up: Callable[..., Server], rows: list[dict[str, 
     for first in range(0, len(rows), 2_000):
         httpx.post(f"{server.url}/api/v1/spans", json=rows[first : first + 2_000], timeout=60).raise_for_status()
     wait_until(lambda: server.get("traces", limit="1", service="batch")["count"] == 1, what="rows stored")
+    wait_handed_over(server.url)
 
     async def work(client: Client) -> None:
         assert {tool.name for tool in (await client.list_tools()).tools} == TOOLS

@@ -7,6 +7,7 @@ import pytest
 from interop.odd_spans import new_id, otlp, otlp_span, zipkin
 from interop.test_odd_spans import Front, nodes
 from support import wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 
 
@@ -26,6 +27,7 @@ def test_halves_of_an_id_are_one_trace_where_a_setting_joins_them(front: Front) 
     callee = zipkin(low, 1, "narrow", "SERVER", at=9_000, shared=True)
     front.post([caller, callee])
     wait_until(lambda: len(front.get(f"/api/v2/trace/{wide}")) == 2)
+    wait_handed_over(front.url)
     stored = low.rjust(32, "0")
     for asked in (wide, low):
         tree = front.trace(asked)

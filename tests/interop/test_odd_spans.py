@@ -10,6 +10,7 @@ import pytest
 
 from interop.odd_spans import Span, at, new_id, otlp, otlp_span, zipkin
 from support import wait_until
+from support.accounts import wait_handed_over
 from support.process import Children
 
 Json = dict[str, Any]
@@ -19,6 +20,7 @@ class Front:
     """A server as its users see it."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.client = httpx.Client(base_url=url, timeout=60)
         self.base = time.time_ns() // 1_000 - 5_000_000
 
@@ -43,6 +45,7 @@ class Front:
             return answer.status_code == 200 and len(answer.json()) >= spans
 
         wait_until(there)
+        wait_handed_over(self.url)
 
     def get(self, path: str, **params: Any) -> Any:
         answer = self.client.get(path, params=params)
@@ -604,6 +607,7 @@ def test_ids_of_the_eagleeye_line_are_found_as_logs_print_them(front: Front, own
     rows = [row | {"span_id": "0", "duration_us": 90}, row | {"span_id": "0.1.0", "kind": "local", "duration_us": 9}]
     assert front.client.post("/api/v1/spans", json=rows).json()["accepted"] == 2
     wait_until(lambda: front.client.get(f"/api/v1/traces/{own}").status_code == 200)
+    wait_handed_over(front.url)
     whole = front.trace(own)
     assert whole["missing"] == ["0.1"]
     for paste in (own, f'"traceId":"{own}"', f"trace_id={own}"):

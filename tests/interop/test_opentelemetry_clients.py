@@ -14,9 +14,9 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 EXPORTERS = {
-    "protobuf": lambda url: ProtobufExporter(endpoint=url),
-    "protobuf-gzip": lambda url: ProtobufExporter(endpoint=url, compression=Compression.Gzip),
-    "json": lambda url: JsonExporter(endpoint=url),
+    "protobuf": lambda url: ProtobufExporter(endpoint=url, timeout=60),
+    "protobuf-gzip": lambda url: ProtobufExporter(endpoint=url, timeout=60, compression=Compression.Gzip),
+    "json": lambda url: JsonExporter(endpoint=url, timeout=60),
 }
 
 

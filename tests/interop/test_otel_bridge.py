@@ -9,6 +9,7 @@ import pytest
 
 from hopline_deploy.broker import Broker
 from support import Child, Children, wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 from support.ports import lasting_ports
 
@@ -28,7 +29,7 @@ SETTINGS = {
 }
 
 
-WINDOW = {"from": "now-5m", "to": "now"}
+WINDOW = {"from": "now-30m", "to": "now"}
 
 
 def otel(children: Children, name: str, port: int, *callees: str, endpoint: str, **beside: str) -> Child:
@@ -87,6 +88,7 @@ def assert_one_tree(server: Server, address: str, internal: set[str]) -> dict[st
     assert answer.status_code == 200
     trace_id = answer.headers["hopline-trace-id"]
     tree = wait_until(lambda: complete(server, trace_id, {"0", "0.1", "0.2", "0.1.1"} | internal), deadline=60)
+    wait_handed_over(server.url)
     found = {node["span_id"]: node["service"] for node in nodes(tree["roots"])}
     assert found == {"0": "A", "0.1": "B", "0.2": "E", "0.1.1": "C"} | {path: found.get(path) for path in internal}
     assert not any(node["warnings"] for node in nodes(tree["roots"]))
@@ -161,6 +163,7 @@ def test_both_instrumentations_make_one_row(children: Children, hopline_up: Call
 def assert_one_row_a_side(server: Server, answer: httpx.Response, path: str) -> None:
     (trace_id,) = answer.headers.get_list("hopline-trace-id")
     tree = wait_until(lambda: complete(server, trace_id, {"0", "0.1"}), deadline=60)
+    wait_handed_over(server.url)
     calls = [(row["span_id"], row["service"], row["kind"]) for row in rows(tree) if row["kind"] != "local"]
     assert sorted(calls) == [("0", "A", "server"), ("0.1", "A", "client"), ("0.1", "B", "server")]
     local = {row["name"] for row in rows(tree) if row["kind"] == "local"}

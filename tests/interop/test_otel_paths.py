@@ -20,7 +20,8 @@ def tracer(receiver: Any, service: str) -> Tracer:
     sampler = PathSampler(ParentBased(TraceIdRatioBased(1.0)))
     provider = TracerProvider(sampler=sampler, resource=Resource({"service.name": service}), shutdown_on_exit=False)
     provider.add_span_processor(PathProcessor())
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=f"{receiver.url}/v1/traces")))
+    exporter = OTLPSpanExporter(endpoint=f"{receiver.url}/v1/traces", timeout=60)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     return provider.get_tracer("shop")
 
 

@@ -45,7 +45,7 @@ class Door:
         with grpc.insecure_channel(self.address) as channel:
             send = channel.unary_unary(METHOD)
             chosen = grpc.Compression.Gzip if compress else None
-            return ExportTraceServiceResponse.FromString(send(body, 10, headers, compression=chosen))
+            return ExportTraceServiceResponse.FromString(send(body, 60, headers, compression=chosen))
 
     def refused(self, body: bytes, **kept: Any) -> grpc.RpcError:
         with pytest.raises(grpc.RpcError) as caught:
@@ -84,7 +84,7 @@ def tracer(exporter: OTLPSpanExporter) -> trace.Tracer:
 def test_the_sdks_exporter_is_understood(opened: Callable[..., Door], compression: grpc.Compression) -> None:
     """C4: OpenTelemetry's exporter sends over gRPC, plain and gzipped, and every span arrives whole."""
     door = opened()
-    exporter = OTLPSpanExporter(endpoint=door.address, insecure=True, compression=compression)
+    exporter = OTLPSpanExporter(endpoint=door.address, insecure=True, timeout=60, compression=compression)
     with tracer(exporter).start_as_current_span("GET", kind=SpanKind.CLIENT, attributes={"user.id": "u-1"}) as span:
         span.add_event("retry", {"n": 1})
     exporter.shutdown()
@@ -96,7 +96,7 @@ def test_the_sdks_exporter_is_understood(opened: Callable[..., Door], compressio
 def test_an_exporter_knows_that_all_was_taken(opened: Callable[..., Door]) -> None:
     """C4: the answer is one that the client reads as success, given after the rows are durable."""
     door = opened()
-    exporter = OTLPSpanExporter(endpoint=door.address, insecure=True)
+    exporter = OTLPSpanExporter(endpoint=door.address, insecure=True, timeout=60)
     span = TracerProvider(shutdown_on_exit=False).get_tracer("t").start_span("x")
     span.end()
     assert exporter.export([span]) is SpanExportResult.SUCCESS
@@ -185,7 +185,7 @@ def test_tls_with_a_certificate_of_ones_own(opened: Callable[..., Door], tmp_pat
     door = opened(certificate=lambda: (key.read_bytes(), chain.read_bytes()))
     for sent in (1, 2):
         exporter = OTLPSpanExporter(
-            endpoint=f"https://{door.address}", credentials=grpc.ssl_channel_credentials(chain.read_bytes())
+            endpoint=f"https://{door.address}", timeout=60, credentials=grpc.ssl_channel_credentials(chain.read_bytes())
         )
         with tracer(exporter).start_as_current_span("GET"):
             pass
@@ -198,7 +198,7 @@ def test_another_method_is_unknown(opened: Callable[..., Door]) -> None:
     """C4: what is not ours is unimplemented, not an error of ours."""
     door = opened()
     with grpc.insecure_channel(door.address) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")(b"", 10)
+        channel.unary_unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")(b"", 60)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

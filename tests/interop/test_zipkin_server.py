@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from support import wait_until
+from support.accounts import wait_handed_over
 from support.hopline_process import Server
 
 AGO_US = 600_000_000
@@ -67,6 +68,7 @@ def test_spans_come_back_as_from_a_zipkin(pair: tuple[str, str]) -> None:
     ids = {name: spans[0]["traceId"] for name, spans in known.items()}
     for one in ids.values():
         wait_until(lambda one=one: httpx.get(f"{ours}/api/v2/trace/{one}", timeout=60).status_code == 200)
+    wait_handed_over(ours)
     asked = [f"/api/v2/trace/{one}" for one in ids.values()]
     window = f"endTs={base // 1_000 + 60_000}&lookback=120000"
     asked += [

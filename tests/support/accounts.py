@@ -19,6 +19,21 @@ def gauge(url: str, name: str) -> float:
     raise AssertionError(f"no {name} in /metrics of {url}")
 
 
+def wait_handed_over(url: str) -> None:
+    """Wait until all that a process took is in every table: rows show in one table before they do in the next.
+
+    Of Kafka's messages those count that it has read.
+    """
+    names = ("hopline_data_age_seconds ", "hopline_journal_bytes ")
+
+    def nothing_waits() -> bool:
+        lines = httpx.get(f"{url}/metrics", timeout=60, verify=False).text.splitlines()
+        waiting = [float(line.rpartition(" ")[2]) for line in lines if line.startswith(names)]
+        return bool(waiting) and not any(waiting)
+
+    wait_until(nothing_waits, what="all rows handed over")
+
+
 def assert_balanced(url: str, received: int | None = None, deadline: float = 60.0) -> None:
     """Received = stored + rejected + dead + sampled out + duplicate, over the ledger; and exactly `received` rows.
 
