@@ -35,6 +35,7 @@ from hopline.transports.memory import MemoryTransport
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import client_ends
 import client_instructions
 import client_kafka
 import client_otel
@@ -288,6 +289,7 @@ def main() -> int:
         "middleware_us": client_process.middleware(Ours(1.0).tracer),
         "shipping": client_process.shipping(),
         "tails": client_tails.figures(),
+        "ends_ms": client_ends.figures(),
         "instructions": client_instructions.figures() if options.instructions else {},
     }
     sections = client_report.sections(answer)

@@ -6,6 +6,7 @@ import platform
 import textwrap
 from typing import Any, NamedTuple
 
+import client_ends
 import client_instructions
 import client_kafka
 import client_tails
@@ -137,6 +138,11 @@ def _process(answer: dict[str, Any]) -> list[Figure]:
             client_tails.OVER_GOAL,
             "{:.3%}",
         ),
+    ]
+    ends, later = answer["ends_ms"], "+{:.0f} ms"
+    lines += [
+        Figure(f"end of a script whose {far} is away", "", "", ends[scheme], client_ends.GOAL, later)
+        for far, scheme in (("collector", "http"), ("broker", "kafka"))
     ]
     if instructions:
         lines.append(

@@ -241,7 +241,7 @@ def closed_address():
 def test_a_script_ends_soon_when_the_far_side_is_away(closed_address, script, scheme, monkeypatch):
     """S5: a script whose collector or broker is not there waits for the short of its two times, not for the long one.
 
-    Run by hand it ends within half a second of one without us; on a busy machine that says nothing.
+    That it ends within half a second of one without us is for ``make bench-client``: a busy machine says nothing of it.
     """
     assert SETTINGS["exit_away_s"].default < 0.5 < SETTINGS["exit_timeout_s"].default
     monkeypatch.setenv("HOPLINE_EXIT_TIMEOUT_S", f"{TIMEOUT_S}")
