@@ -8,7 +8,7 @@ from hopline_query.latency.figures import Figures
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.port import Edge
-from hopline_query.topology.aggregate import edges_of, group_rows, is_entry
+from hopline_query.topology.aggregate import USER, edges_of, group_rows, is_entry
 from hopline_query.topology.graph import MapOptions, build_map
 from hopline_query.topology.pairing import by_minute
 
@@ -202,3 +202,7 @@ def test_a_service_has_one_rate_on_the_map_and_in_the_stats(row, began):
         found = arrow(drawn, caller, callee)
         seen = min(stats[caller]["seen_s"], stats[callee]["seen_s"])
         assert found["calls_per_s"] == pytest.approx(found["calls"] / seen, abs=1e-4)
+    # Users were there as long as the oldest service that they call.
+    calls = sum(each["calls"] for each in drawn["edges"] if each["caller"] == USER)
+    oldest = max(stats[each["callee"]]["seen_s"] for each in drawn["edges"] if each["caller"] == USER)
+    assert node(drawn, USER)["qps_out"] == pytest.approx(calls / oldest, abs=1e-4)

@@ -162,12 +162,13 @@ def _side_json(figures: Figures) -> dict[str, Any]:
 
 
 def _seen(links: Iterable[Link], services: Mapping[str, Figures], range_us: tuple[int, int]) -> dict[str, float]:
-    """Seconds of the range in which each node was there: other nodes than services, for as long as any edge to them."""
+    """Seconds of the range in which each node was there: other nodes than services, for as long as any neighbour."""
     seen = {name: seen_seconds(figures, *range_us) for name, figures in services.items()}
     others: dict[str, float] = {}
     for link in links:
-        if link.callee not in services:
-            others[link.callee] = max(others.get(link.callee, 0.0), seen.get(link.caller, _length(range_us)))
+        for end, neighbour in ((link.caller, link.callee), (link.callee, link.caller)):
+            if end not in services:
+                others[end] = max(others.get(end, 0.0), seen.get(neighbour, _length(range_us)))
     return seen | others
 
 
