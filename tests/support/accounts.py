@@ -19,10 +19,10 @@ def gauge(url: str, name: str) -> float:
     raise AssertionError(f"no {name} in /metrics of {url}")
 
 
-def wait_handed_over(url: str) -> None:
+def wait_handed_over(url: str, interval: float = 0.02) -> None:
     """Wait until all that a process took is in every table: rows show in one table before they do in the next.
 
-    Of Kafka's messages those count that it has read.
+    Of Kafka's messages those count that it has read. It is asked every `interval` seconds.
     """
     names = ("hopline_data_age_seconds ", "hopline_journal_bytes ")
 
@@ -31,7 +31,7 @@ def wait_handed_over(url: str) -> None:
         waiting = [float(line.rpartition(" ")[2]) for line in lines if line.startswith(names)]
         return bool(waiting) and not any(waiting)
 
-    wait_until(nothing_waits, what="all rows handed over")
+    wait_until(nothing_waits, interval=interval, what="all rows handed over")
 
 
 def assert_balanced(url: str, received: int | None = None, deadline: float = 60.0) -> None:
