@@ -94,7 +94,7 @@ def test_a_live_shop(children: Children, tmp_path: Path, flags: tuple[str, ...])
     started = descendants(child.pid)
     assert len(started) >= len(PLACES) + 2
     child.send(signal.SIGINT)
-    assert child.wait(60) == 0
+    assert child.wait(20) == 0
     assert gone(started)
 
 

@@ -86,7 +86,7 @@ def test_a_signal_ends_it_with_0(children: Children, number: int) -> None:
         wait_until(lambda: httpx.get(f"{first}/running", timeout=60).text == "1", what="a running request")
         child.send(number)
         assert running.result().text == "done"
-    assert child.wait(60) == 0
+    assert child.wait(10) == 0
 
 
 def test_both_ports_are_free_afterwards(children: Children) -> None:

@@ -34,7 +34,7 @@ def outlive_a_full_disk(rig: Rig, collector: Killable, disk: SmallDisk) -> None:
     disk.free()
     running.stop()
     collector.wait_for_rows(len(running.acknowledged) * ROWS)
-    wait_until(lambda: not collector.troubles(), what="health without troubles")
+    wait_until(lambda: not collector.troubles(), 20, what="health without troubles")
     assert collector.stop() == 0
     rig.check(Path(collector.settings["path"]), running.acknowledged)
 

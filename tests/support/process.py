@@ -47,8 +47,17 @@ class Child:
         return self._process.poll() is None
 
     def wait(self, timeout: float = 60.0) -> int:
-        """The exit code; raises `subprocess.TimeoutExpired`."""
-        return self._process.wait(timeout)
+        """The exit code; raises `subprocess.TimeoutExpired` after `timeout` seconds.
+
+        What the process waits for a core meanwhile is the machine's time, and comes on top.
+        """
+        starved, began = Starved(self.pid), time.monotonic()
+        while True:
+            try:
+                return self._process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() - began >= timeout + min(starved.seconds(), _MOST_STARVED):
+                    raise
 
     def send(self, number: int) -> None:
         self._process.send_signal(number)
@@ -59,19 +68,13 @@ class Child:
         self._process.wait()
 
     def stop(self, timeout: float = 15.0) -> int:
-        """SIGTERM, SIGKILL for the whole process group after `timeout` seconds; the exit code.
-
-        What it waits for a core meanwhile is the machine's time, and comes on top.
-        """
-        starved = Starved(self.pid)
+        """SIGTERM, SIGKILL for the whole process group where :meth:`wait` gives up; the exit code."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-        began = time.monotonic()
         try:
-            while time.monotonic() - began < timeout + min(starved.seconds(), _MOST_STARVED):
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    return self._process.wait(0.2)
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
             self._kill_group()
             return self._process.wait()
         finally:
