@@ -27,7 +27,7 @@ class Entry:
 
     __slots__ = (
         "_baggage",
-        "_plain",
+        "_trace_id",
         "append",
         "caller",
         "clock",
@@ -35,12 +35,12 @@ class Entry:
         "flags",
         "operation",
         "path",
+        "plain",
         "process",
         "random",
         "raw_id",
         "remote_id",
         "told",
-        "trace_id",
         "tracestate",
         "uid",
         "weight",
@@ -57,7 +57,7 @@ class Entry:
         weight: int = WEIGHT_ONE,
     ) -> None:
         self.process = process
-        self.trace_id = trace_id
+        self._trace_id = trace_id
         self.operation = operation
         self.path = path
         self.remote_id = remote_id
@@ -69,11 +69,19 @@ class Entry:
         self.caller = NO_CALLER
         self.uid = ""
         self._baggage: Baggage | None = None
-        self._plain = b""
+        self.plain = b""
+        """Baggage that came in well-formed and that nobody has asked for yet."""
         self.tracestate: tuple[str, ...] = ()
         self.append = process.append
         self.clock = process.clock
         self.epoch_ns = process.epoch_ns
+
+    @property
+    def trace_id(self) -> int:
+        """The trace id as a number; made when first asked for where it came in as ``raw_id``."""
+        if not self._trace_id:
+            self._trace_id = int.from_bytes(self.raw_id, "big")
+        return self._trace_id
 
     @property
     def trace_hex(self) -> str:
@@ -84,7 +92,7 @@ class Entry:
     def trace_bytes(self) -> bytes:
         """The trace id as 16 bytes; made once, for every row of the entry sends it."""
         if not self.raw_id:
-            self.raw_id = self.trace_id.to_bytes(TRACE_BYTES, "big")
+            self.raw_id = self._trace_id.to_bytes(TRACE_BYTES, "big")
         return self.raw_id
 
     def put(self, key: str, value: str) -> None:
@@ -103,11 +111,11 @@ class Entry:
     @property
     def baggage(self) -> Baggage | None:
         """What travels with the work; what came in is parsed when first asked for."""
-        if self._plain:
+        if self.plain:
             with creation_lock:
-                if self._plain:
-                    self._baggage = Baggage.of_plain(self._plain.decode(), *self._baggage_options())
-                    self._plain = b""
+                if self.plain:
+                    self._baggage = Baggage.of_plain(self.plain.decode(), *self._baggage_options())
+                    self.plain = b""
         return self._baggage
 
     @baggage.setter
@@ -116,7 +124,7 @@ class Entry:
 
     def baggage_header(self, sender_id: int) -> str:
         """The ``baggage`` header of a call of row ``sender_id``; what nobody touched goes on as it came."""
-        plain = self._plain
+        plain = self.plain
         if plain and len(plain) <= self.process.config.baggage_bytes:
             return plain.decode()
         return self.baggage.write(sender_id) if self.baggage is not None else ""
@@ -131,13 +139,11 @@ class Entry:
             self._declare("load_test", load_test)
 
     def receive_plain(self, plain: bytes) -> None:
-        """Take baggage that the fast path has read (:mod:`hopline.propagation.fast_path`)."""
+        """Take baggage, other than a uid alone, that the fast path has read (:mod:`hopline.propagation.fast_path`)."""
         if b"," in plain or plain.startswith(b"load_test="):
             self.receive(Baggage.of_plain(plain.decode(), *self._baggage_options()))
-            return
-        self._plain = plain
-        if plain.startswith(b"uid="):
-            self.uid = plain[4 : 4 + MAX_UID].decode()
+        else:
+            self.plain = plain
 
     def _own_baggage(self) -> Baggage:
         with creation_lock:

@@ -2,7 +2,7 @@
 
 from itertools import count
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from hopline.context import current
 from hopline.entry import Entry
@@ -16,6 +16,8 @@ class NoopSpan(Span):
     """Takes everything and keeps nothing. One object serves all."""
 
     __slots__ = ()
+
+    recording: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.name = self.kind = self.uid = self.path = ""
@@ -60,11 +62,6 @@ class NoopSpan(Span):
         span = current.get()
         if span is not None and span is not NOOP:
             span.entry.put("uid", as_text(uid))
-
-    @property
-    def recording(self) -> bool:
-        """Whether anything set here is kept."""
-        return False
 
     @property
     def tags(self) -> dict[str, str]:  # type: ignore[override]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from itertools import chain, count
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from hopline.entry import Entry
 from hopline.ids import MAX_DEPTH, MAX_PATH, span_hex, within_limits
@@ -119,6 +119,9 @@ class Span:
         "tags",
         "uid",
     )
+
+    recording: ClassVar[bool] = True
+    """Whether anything set here is kept."""
 
     def __init__(  # noqa: PLR0917 - keywords would cost a tenth of the span
         self,
@@ -262,11 +265,6 @@ class Span:
         self.detail.attempt = attempt
 
     @property
-    def recording(self) -> bool:
-        """Whether anything set here is kept."""
-        return True
-
-    @property
     def detail(self) -> Detail:
         """The rarer fields, made when first asked for."""
         if self.rare is None:
@@ -294,7 +292,8 @@ class Span:
     @property
     def trace_id(self) -> str:
         """32 hex digits."""
-        return self.entry.trace_bytes.hex()
+        entry = self.entry
+        return (entry.raw_id or entry.trace_bytes).hex()
 
     @property
     def id(self) -> str:

@@ -67,7 +67,7 @@ class Tracer:
 
     def root(self, name: str, kind: str, tags: dict[str, str]) -> Span:
         """First row of a new trace, not yet begun."""
-        if not self.enabled:
+        if not self.process.enabled:
             return NOOP
         trace_id = (self._wall() // _SECOND & 0xFFFFFFFF) << RANDOM_BITS | random_bits(RANDOM_BITS)
         weight = WEIGHT_ONE if self._keeps_all else self.sampler.weight(trace_id, name)
@@ -90,7 +90,7 @@ class Tracer:
         ``sender`` is the address it came from, if one is known: a stranger's word on
         its sampling rate does not count.
         """
-        if not self.enabled:
+        if not self.process.enabled:
             return NOOP
         try:
             remote, baggage = inbound.extract(headers, self.config.baggage_bytes, self.counts.add)
@@ -108,7 +108,7 @@ class Tracer:
 
         ``operation`` names the work to callees, once its route is known.
         """
-        if not self.enabled:
+        if not self.process.enabled:
             return NOOP
         try:
             known = fast_path.read(headers) if self._follows else None
@@ -117,7 +117,10 @@ class Tracer:
                 if span is not NOOP:
                     span.entry.operation = operation
             elif known[2] & SAMPLED:
-                span = self._entry_span(self.entry_of(known, sender, operation), name, "server", {})
+                reporter = self.reporter
+                if reporter.thread is None or len(reporter.buffer) >= reporter.capacity:
+                    reporter.admit()
+                span = Span(self.entry_of(known, sender, operation), None, 0, random_bits(64), name, "server", {})
                 if known[3] is None or (known[3][1] != WEIGHT_ONE and not self._trusts(sender)):
                     span.tags[RATE_TAG] = "unknown"
             else:
@@ -144,17 +147,18 @@ class Tracer:
 
     def entry_of(self, known: FastContext, sender: str | None, operation: Callable[[], str]) -> Entry:
         """What the spans of a trace share that came from ``sender`` by headers that the fast path has read."""
-        parent, plain, flags, caller = known
+        parent, plain, flags, caller, uid = known
         path, weight, names = caller or (FRAGMENT, WEIGHT_ONE, NO_CALLER)
         if weight != WEIGHT_ONE and not self._trusts(sender):
             weight = WEIGHT_ONE
-        raw_id = unhexlify(parent[3:35])
-        trace_id, remote_id = int.from_bytes(raw_id, "big"), int(parent[36:52], 16)
-        entry = Entry(self.process, trace_id, operation, path, remote_id, flags & SAMPLED, weight)
-        entry.raw_id = raw_id
+        entry = Entry(self.process, 0, operation, path, int(parent[36:52], 16), flags & SAMPLED, weight)
+        entry.raw_id = unhexlify(parent[3:35])
         entry.caller = names
         entry.random = flags & RANDOM_FLAG
-        if plain is not None:
+        if uid:
+            entry.uid = uid.decode()
+            entry.plain = plain
+        elif plain:
             entry.receive_plain(plain)
         return entry
 

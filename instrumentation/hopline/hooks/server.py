@@ -10,17 +10,19 @@ from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from hopline import tracer as tracing
-from hopline.config import Config
-from hopline.context import current
-from hopline.hooks.guard import note, safely
-from hopline.noop import NOOP, IgnoredSpan
+from hopline.context import get_current
+from hopline.hooks.guard import note
+from hopline.noop import NOOP
 from hopline.propagation.forwarded import sender_behind
 from hopline.sampling import OperationSampler
 from hopline.spans import Span
+from hopline.tracer import Tracer
 from hopline.vocabulary import CALL_KINDS
 
 TRACE_HEADER: Final = "hopline-trace-id"
 SERVICE_HEADER: Final = "hopline-service"
+_TRACE_HEADER: Final = TRACE_HEADER.encode()
+_SERVICE_HEADER: Final = SERVICE_HEADER.encode()
 
 DISCONNECT: Final = "ClientDisconnect"
 """Error type of a call whose caller did not wait for the end of the answer."""
@@ -38,13 +40,14 @@ class ServerCall(ABC):
     :meth:`begin` and where nothing is traced.
     """
 
-    __slots__ = ("_config", "address", "disconnected", "raised", "span")
+    __slots__ = ("_shown", "address", "disconnected", "raised", "span")
 
     def __init__(self, address: str | None) -> None:
         self.address = address
         """Where the call comes from, as far as the connection tells."""
         self.span: Span = NOOP
-        self._config: Config | None = None
+        self._shown: Tracer | None = None
+        """Whose service the answer names, if it says anything about us."""
         self.disconnected = False
         """Set when the caller has gone before the answer was complete."""
         self.raised: BaseException | None = None
@@ -70,10 +73,13 @@ class ServerCall(ABC):
         """
         try:
             tracer = tracing.active()
-            if not tracer.process.enabled or is_served(current.get()):
+            if not tracer.process.enabled:
                 return False
-            self._config = tracer.config
-            proxies = tracer.config.trusted_proxies
+            outer = get_current()
+            if outer is not None and is_served(outer):
+                return False
+            config = tracer.config
+            proxies = config.trusted_proxies
             if proxies and self.address:
                 self.address = sender_behind(self.address, proxies, self.header)
             if path in tracer.ignored_paths:
@@ -85,6 +91,8 @@ class ServerCall(ABC):
                 if type(span) is Span:
                     span.begin()
                 self.span = span
+                if config.response_headers:
+                    self._shown = tracer
         except Exception as error:
             note(error)
             self.span = NOOP
@@ -92,27 +100,37 @@ class ServerCall(ABC):
 
     def headers(self) -> list[tuple[str, str]]:
         """What the answer says about us, as text: the trace, and the true name of this service."""
-        span, config = self.span, self._config
-        if config is None or span is NOOP or not config.response_headers or type(span) is IgnoredSpan:
+        tracer, span = self._shown, self.span
+        if tracer is None or span is NOOP:
             return []
         # Not by `span.entry`: that of an unsampled request is read from its headers only when somebody asks for it.
-        return [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, config.service)]
+        return [(TRACE_HEADER, span.trace_id), (SERVICE_HEADER, tracer.config.service)]
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """:meth:`headers` as bytes, which is how ASGI has them."""
+        tracer, span = self._shown, self.span
+        if tracer is None or span is NOOP:
+            return []
+        return [(_TRACE_HEADER, span.trace_id.encode()), (_SERVICE_HEADER, tracer.service_header)]
 
     def end(self, error: BaseException | None = None) -> None:
         """End the row, once: the work is done, or ``error`` came out of it."""
         span = self.span
         if span.end_ns:
             return
-        if span.recording:
-            safely(self._judge, error)
-        else:
-            self.span = NOOP  # which asks this for the operation: neither may keep the other alive
-        safely(span.finish)
-
-    def _judge(self, error: BaseException | None) -> None:
-        """Say in the row how the call went."""
-        self.describe(error)
-        self.fail_for(error)
+        # Written out rather than by `safely`: two calls for each request.
+        try:
+            if span.recording:
+                self.describe(error)
+                self.fail_for(error)
+            else:
+                self.span = NOOP  # which asks this for the operation: neither may keep the other alive
+        except Exception as failure:
+            note(failure)
+        try:
+            span.finish()
+        except Exception as failure:
+            note(failure)
 
     @abstractmethod
     def describe(self, error: BaseException | None) -> None:
@@ -136,7 +154,12 @@ class HttpCall(ServerCall):
     __slots__ = ("method", "path", "status")
 
     def __init__(self, method: str, path: str, address: str | None) -> None:
-        super().__init__(address)
+        # ServerCall.__init__ written out: the call of it costs each request as much as all these.
+        self.address = address
+        self.span = NOOP
+        self._shown = None
+        self.disconnected = False
+        self.raised = None
         self.method = method
         self.path = path
         self.status = 0

@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 
 from hopline.context import get_current, set_current
 from hopline.hooks import background
-from hopline.hooks.guard import note, safely
+from hopline.hooks.guard import note
 from hopline.hooks.server import HttpCall
 from hopline.middleware import websocket
 from hopline.middleware.asgi_scope import App, Message, Receive, Scope, Send, template
@@ -31,7 +31,12 @@ class TraceMiddleware:
         if scope["type"] == "websocket":
             await websocket.serve(self._app, scope, receive, send)
             return
-        call = safely(_begun, scope, receive, send) if scope["type"] == "http" else None
+        call = None
+        if scope["type"] == "http":
+            try:
+                call = _begun(scope, receive, send)
+            except Exception as error:
+                note(error)
         if call is None:
             await self._app(scope, receive, send)
             return
@@ -47,38 +52,43 @@ class TraceMiddleware:
             raise
         finally:
             set_current(before)
-        call.end()
+        if not call.span.end_ns:
+            call.end()
 
 
 def _begun(scope: Scope, receive: Receive, send: Send) -> "_Call | None":
-    call = _Call(scope, receive, send)
-    return call if call.begin(call.method, call.path, scope["headers"]) else None
+    client = scope.get("client")
+    method, path = scope["method"], scope["path"]
+    call = _Call(method, path, client[0] if client else None)
+    # Not by an `__init__` that calls the one above it: that would cost as much as reading the scope.
+    call.scope, call.next_receive, call.next_send = scope, receive, send
+    return call if call.begin(method, path, scope["headers"]) else None
 
 
 class _Call(HttpCall):
-    """One request and its row, which may end before the application returns."""
+    """One request and its row, which may end before the application returns.
 
-    __slots__ = ("_receive", "_scope", "_send")
+    ``scope``, ``next_receive`` and ``next_send`` are the server's.
+    """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope.get("client")
-        super().__init__(scope["method"], scope["path"], client[0] if client else None)
-        self._scope = scope
-        self._receive = receive
-        self._send = send
+    __slots__ = ("next_receive", "next_send", "scope")
+
+    scope: Scope
+    next_receive: Receive
+    next_send: Send
 
     def route(self) -> str:
         """Template of the route that the router has left in the scope."""
-        return template(self._scope)
+        return template(self.scope)
 
     def header(self, name: str) -> str:
         """One of the request's headers."""
         wanted = name.encode()
-        return ",".join(value.decode("latin-1") for key, value in self._scope["headers"] if key == wanted)
+        return ",".join(value.decode("latin-1") for key, value in self.scope["headers"] if key == wanted)
 
     async def receive(self) -> Message:
         """The server's next message; a disconnect is noted."""
-        message = await self._receive()
+        message = await self.next_receive()
         if message["type"] == "http.disconnect":
             self.disconnected = True
         return message
@@ -92,27 +102,22 @@ class _Call(HttpCall):
             kind = message["type"]
             if kind == "http.response.start":
                 self.answered(message["status"])
-                message = self._with_ours(message)
+                message = {**message, "headers": [*message.get("headers", ()), *self.raw_headers()]}
             elif kind == "http.response.body" and not message.get("more_body", False):
                 return self._send_last(message)
         except Exception as error:
             note(error)
-        return self._send(message)
+        return self.next_send(message)
 
     def answer(self, message: Message) -> Awaitable[None]:
         """:meth:`send` of a request that is not recorded: its answer still says the trace id."""
         try:
             if message["type"] == "http.response.start":
-                message = self._with_ours(message)
+                message = {**message, "headers": [*message.get("headers", ()), *self.raw_headers()]}
         except Exception as error:
             note(error)
-        return self._send(message)
-
-    def _with_ours(self, message: Message) -> Message:
-        """The start of an answer with our headers at the end."""
-        ours = [(name.encode(), value.encode()) for name, value in self.headers()]
-        return {**message, "headers": [*message.get("headers", ()), *ours]}
+        return self.next_send(message)
 
     async def _send_last(self, message: Message) -> None:
-        await self._send(message)
+        await self.next_send(message)
         self.end()

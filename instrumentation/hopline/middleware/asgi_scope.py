@@ -25,10 +25,10 @@ def template(scope: Scope) -> str:
     if named:
         return braces(str(named))
     route = scope.get("route")
-    path: str = scope["path"]
-    own: str | None = getattr(route, "path", None)
+    own: str | None = getattr(route, "path", None) if route is not None else None
     if own is None:
         return ""
+    path: str = scope["path"]
     regex = getattr(route, "path_regex", None)
     prefix = ""
     if regex is not None and not regex.match(path):

@@ -77,7 +77,7 @@ class _Connection(HttpCall):
         try:
             kind = message["type"]
             if kind == "websocket.accept":
-                message = {**message, "headers": [*message.get("headers", ()), *self._ours()]}
+                message = {**message, "headers": [*message.get("headers", ()), *self.raw_headers()]}
                 self._answered(SWITCHING)
             elif kind == "websocket.close":
                 self._answered(REFUSED)
@@ -86,9 +86,6 @@ class _Connection(HttpCall):
         except Exception as error:
             note(error)
         return self._send(message)
-
-    def _ours(self) -> list[tuple[bytes, bytes]]:
-        return [(name.encode(), value.encode()) for name, value in self.headers()]
 
     def _answered(self, status: int) -> None:
         span = self.span

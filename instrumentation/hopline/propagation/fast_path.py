@@ -18,10 +18,11 @@ MAX_KNOWN: Final = 4096
 Caller = tuple[str, int, tuple[str, str, str, str]]
 """What ``hop`` says beside the id: path within the limits, weight, and service, instance, zone and operation."""
 
-FastContext = tuple[bytes, bytes | None, int, Caller | None]
-"""``traceparent``, ``baggage``, the flags of the first, and what ``hop`` says. The texts are well-formed."""
+FastContext = tuple[bytes, bytes, int, Caller | None, bytes]
+"""``traceparent``, ``baggage`` (empty without), the flags of the first, what ``hop`` says, and the uid where the
+baggage is that alone. The texts are well-formed."""
 
-NOTHING: Final[FastContext] = (b"", None, 0, None)
+NOTHING: Final[FastContext] = (b"", b"", 0, None, b"")
 """What :func:`read` finds where nothing came: the edge of the system."""
 
 _B3: Final = ("b3", "x-b3-traceid", "x-b3-sampled", "x-b3-flags")
@@ -30,6 +31,7 @@ _ALONE: Final = frozenset(["traceparent", "baggage", b"baggage", *_B3, *(name.en
 
 _PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]").fullmatch
 _MEMBER: Final = rb"(?!hop1\.)[\w.-]{1,64}=[\w.:/-]{0,256}"
+_UID: Final = re.compile(rb"uid=([\w.:/-]{0,256})").fullmatch
 _BAGGAGE: Final = re.compile(_MEMBER + rb"(?:," + _MEMBER + rb"){0,7}").fullmatch
 
 _known: dict[bytes, Caller] = {}
@@ -57,11 +59,18 @@ def read(headers: object) -> FastContext | None:
             if caller is None:
                 return None
         baggage = found.get(b"baggage")
-        if baggage is not None and _BAGGAGE(baggage) is None:
-            return None
+        uid = b""
+        if baggage is None:
+            baggage = b""
+        else:
+            alone = _UID(baggage)
+            if alone is not None:
+                uid = alone[1]
+            elif _BAGGAGE(baggage) is None:
+                return None
     except (TypeError, ValueError):  # no pairs, or pairs of something else
         return None
-    return parent, baggage, parent[54] & 3, caller
+    return parent, baggage, parent[54] & 3, caller, uid
 
 
 def _learn(state: bytes) -> Caller | None:
