@@ -44,28 +44,51 @@ def _with_ours(original: Any) -> Any:
         given: Any = kwargs.get("middlewares")
         if given is None:
             given = getattr(self, "_middlewares", ())
-        kwargs["middlewares"] = (*given, _Middleware())
-        response: ClientResponse = await original(self, *args, **kwargs)
+        ours = _Middleware()
+        kwargs["middlewares"] = (*given, ours)
+        try:
+            response: ClientResponse = await original(self, *args, **kwargs)
+        except BaseException as error:
+            safely(ours.settle, error)
+            raise
         return response
 
     return request
 
 
 class _Middleware:
-    """Traces the attempts of one request of the application."""
+    """Traces the attempts of one request of the application.
 
-    __slots__ = ("_attempt",)
+    The session's own time-out cancels what runs below it, and turns that into a time-out above all middleware: the row
+    of a cancelled attempt waits until it is known what the application hears.
+    """
+
+    __slots__ = ("_attempt", "_cancelled")
 
     def __init__(self) -> None:
         self._attempt = 0
+        self._cancelled: tuple[Span, BaseException] | None = None
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        safely(self.settle)
         attempt, self._attempt = self._attempt, self._attempt + 1
-        call = around_async(functools.partial(_start, attempt), _answered)(handler)
+        call = around_async(functools.partial(_start, attempt), _answered, self._failed)(handler)
         response: ClientResponse = await call(request)
         if response.status in _REDIRECTS:
             self._attempt = 0
         return response
+
+    def _failed(self, span: Span, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self._cancelled = span, error
+        else:
+            span.finish(error)
+
+    def settle(self, heard: BaseException | None = None) -> None:
+        """End the row of a cancelled attempt: as the time-out that the application has ``heard`` of, or as given up."""
+        if self._cancelled is not None:
+            (span, error), self._cancelled = self._cancelled, None
+            span.finish(heard if isinstance(heard, TimeoutError) else error)
 
 
 def _start(attempt: int, args: list[Any], _kwargs: dict[str, Any]) -> Span:

@@ -24,9 +24,18 @@ Answered = Callable[[Span, Any], object]
 """Told the row and what the function returned. It ends the row, now or when a body is read to its end."""
 
 
+Failed = Callable[[Span, BaseException], object]
+"""Told the row and what the library raised. It ends the row, now or when it is known what the application hears."""
+
+
 def finish(span: Span, _result: Any) -> None:
     """The common answer: the call is over."""
     span.finish()
+
+
+def fail(span: Span, error: BaseException) -> None:
+    """The common failure: the call is over by what the library raised."""
+    span.finish(error)
 
 
 def around(start: Start, answered: Answered = finish) -> Callable[[Any], Any]:
@@ -49,7 +58,7 @@ def around(start: Start, answered: Answered = finish) -> Callable[[Any], Any]:
     return wrap
 
 
-def around_async(start: Start, answered: Answered = finish) -> Callable[[Any], Any]:
+def around_async(start: Start, answered: Answered = finish, failed: Failed = fail) -> Callable[[Any], Any]:
     """As :func:`around`, for a coroutine function."""
 
     def wrap(original: Any) -> Any:
@@ -59,7 +68,7 @@ def around_async(start: Start, answered: Answered = finish) -> Callable[[Any], A
             span = _begun(traced, start, given, kwargs)
             if span is NOOP:
                 return await original(*given, **kwargs)
-            with _Working(span):
+            with _Working(span, failed):
                 result = await original(*given, **kwargs)
             safely(answered, span, result)
             return result
@@ -78,10 +87,14 @@ def _begun(traced: Any, start: Start, args: list[Any], kwargs: dict[str, Any]) -
 class _Working(Active):
     """``with`` around the library's work: its row is current, and whatever the library raises fails the row."""
 
-    __slots__ = ()
+    __slots__ = ("_failed",)
+
+    def __init__(self, span: Span, failed: Failed = fail) -> None:
+        Active.__init__(self, span)  # by name, which costs less than `super()`
+        self._failed = failed
 
     def __exit__(self, *exc_info: object) -> None:
-        Active.__exit__(self)  # by name, which costs less than `super()`
+        Active.__exit__(self)
         error = exc_info[1]
         if isinstance(error, BaseException) and self._span is not None:
-            safely(self._span.finish, error)
+            safely(self._failed, self._span, error)

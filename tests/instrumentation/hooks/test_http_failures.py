@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from collections.abc import Iterator
 
 import aiohttp
 import httpx
@@ -59,6 +60,44 @@ def serve():
         connection.close()
 
 
+@pytest.fixture
+def full() -> Iterator[str]:
+    """Address of a server whose queue is full: whoever connects to it waits."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as waiting:
+        for _ in range(16):
+            caller = waiting.enter_context(socket.socket())
+            caller.settimeout(TIMEOUT_S)
+            try:
+                caller.connect(server.getsockname())
+            except TimeoutError:
+                break
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def test_time_outs_while_the_connection_is_made_show_as_what_they_are(fetch, full):
+    """I4: a library may cancel its own work when its time is up: the row tells the time-out, as the library does."""
+    with Recorder() as recorder, hopline.span("work"):
+        with pytest.raises(Exception, match=r".*"):
+            fetch(full, timeout=TIMEOUT_S)
+        row = recorder.one(kind="client")
+    assert row.error_type != "CancelledError"
+    assert "time" in f"{row.error_type} {row.error_text}".lower()
+
+
+def test_a_call_given_up_while_the_connection_is_made_is_cancelled(install, full):
+    """I4: what the application gives up itself is no time-out of the library."""
+    install("aiohttp")
+
+    async def main():
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(session.get(full), TIMEOUT_S)
+
+    with Recorder() as recorder, hopline.span("work"):
+        asyncio.run(main())
+        assert recorder.one(kind="client").error_type == "CancelledError"
+
+
 @pytest.mark.parametrize("answer", [b"", HEAD + b"only this"], ids=["waiting", "reading the body"])
 def test_time_outs_fail_the_row(fetch, serve, answer):
     """I4: a time-out is a failure, while waiting for the answer as well as in the middle of its body."""
@@ -67,7 +106,7 @@ def test_time_outs_fail_the_row(fetch, serve, answer):
             fetch(serve(answer), timeout=TIMEOUT_S)
         row = recorder.one(kind="client")
     assert row.error
-    assert row.error_type
+    assert row.error_type not in {"", "CancelledError"}
     if "http.response.status_code" in row.tags:  # a library may hand the answer over with its whole body only
         assert answer
 
