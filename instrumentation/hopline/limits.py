@@ -70,26 +70,25 @@ class Limits:
         if self._declared:
             for span in spans:
                 self._declare(span)
-        kept = []
+        lost = set()
         for span in spans:
             try:
+                tags = span.tags
                 if (
                     span.name not in names
-                    or len(span.tags) > FEW
+                    or len(tags) > FEW
                     or (span.rare is not None and not self._is_fine(span, span.rare))
                 ):
                     self.apply(span)
                 else:
-                    for key, value in span.tags.items():
+                    for key, value in tags.items():
                         if key not in plain or len(value) > short:
                             self.apply(span)
                             break
             except Exception:
-                if self._mended(span):
-                    kept.append(span)
-            else:
-                kept.append(span)
-        return kept
+                if not self._mended(span):
+                    lost.add(id(span))
+        return [span for span in spans if id(span) not in lost] if lost else spans
 
     def _declare(self, span: Span) -> None:
         """Copy the baggage that the settings name to the row's tags; what the row says itself wins."""

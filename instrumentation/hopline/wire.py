@@ -3,7 +3,7 @@
 Needs msgspec, which the extra ``hopline[kafka]`` brings.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -39,13 +39,16 @@ def encode_row(row: Sequence[Any]) -> bytes:
     return _encode(row)
 
 
-def pack_all(spans: Iterable[Span]) -> list[Sequence[Any]]:
+def pack_all(spans: Sequence[Span]) -> list[Sequence[Any]]:
     """:func:`pack` for many: rows of one entry and siblings come together, so what they share is read once.
 
     A call for each row, and what it reads anew, would cost as much as the row.
     """
     rows: list[Sequence[Any]] = []
     append = rows.append
+    # Numbers below 2**30 are divided in a third of the time: starts are told from the first.
+    first_us = spans[0].start_ns // 1000 if spans else 0
+    first_ns = first_us * 1000
     entry = parent = None
     plain = False
     for span in spans:
@@ -54,8 +57,9 @@ def pack_all(spans: Iterable[Span]) -> list[Sequence[Any]]:
             trace_id, epoch_us = entry.trace_bytes, entry.epoch_ns // 1000
             # A clock of the application's own (no epoch then) may run backwards.
             plain = entry.flags == SAMPLED and entry.weight == WEIGHT_ONE and epoch_us > 0
-        above = span.parent
-        if not plain or above is None or span.rare is not None or not span.end_ns:
+            epoch_us += first_us
+        above, end_ns = span.parent, span.end_ns
+        if not plain or above is None or span.rare is not None or not end_ns:
             append(pack(span))
             continue
         if above is not parent:
@@ -69,8 +73,8 @@ def pack_all(spans: Iterable[Span]) -> list[Sequence[Any]]:
             parent_id,
             0 if kind is LOCAL else KIND_NUMBERS.get(kind, 0),
             span.name,
-            start_ns // 1000 + epoch_us,
-            (span.end_ns - start_ns) // 1000,
+            (start_ns - first_ns) // 1000 + epoch_us,
+            (end_ns - start_ns) // 1000,
             span.tags,
         )
         if uid:
