@@ -24,7 +24,7 @@ def test_first_rows_stand_while_the_rest_is_on_its_way(page: Any, large: Served)
 
 
 def test_what_a_search_looks_through_is_gathered_before_other_runs_are_read(page: Any, large: Served):
-    """U5: the first search waits for it and is not made twice; the usual run is asked for afterwards."""
+    """U5: the first search waits for it and is not made twice; the usual run is asked for after that search."""
     held: list[Any] = []
     asked: list[str] = []
     page.route("**/found*", lambda route: route.continue_() if held else held.append(route))
@@ -38,6 +38,7 @@ def test_what_a_search_looks_through_is_gathered_before_other_runs_are_read(page
     page.wait_for_selector("#rows .match")
     page.wait_for_selector("#usual .usual-call")
     assert asked.count("found?words=charge") == 1
+    assert asked.index("found?words=charge") < asked.index("usual")
 
 
 def test_what_takes_longer_than_usual_is_said_and_leads_to_its_call(page: Any, shop: Served):

@@ -52,7 +52,7 @@ function start([timeline, ready]) {
   element("more")?.remove();
   rows.showSelected(side);
   grid.dataset.ready = "1";
-  ready.then(() => usual(element("usual"), element("strip"), { scene, timeline, open: actions.openKey }));
+  ready.then(actions.still).then(() => usual(element("usual"), element("strip"), { scene, timeline, open: actions.openKey }));
 }
 
 load()

@@ -26,14 +26,29 @@ export function find(scene, rows, traceId, ready) {
   const line = document.getElementById("found");
   let timer = 0;
   let running = null;
+  /** What waits for the box to be still. */
+  let waiting = [];
   let reveal = null;
 
   const marked = () => scene.marks?.reduce((sum, mark) => sum + mark, 0) ?? 0;
 
+  const still = () => timer === 0 && running === null;
+
+  function rest() {
+    if (!still()) return;
+    for (const go of waiting.splice(0)) go();
+  }
+
   async function search(text) {
     running?.abort();
-    running = new AbortController();
-    const { signal } = running;
+    timer = 0;
+    const own = (running = new AbortController());
+    await look(text, own.signal);
+    if (running === own) running = null;
+    rest();
+  }
+
+  async function look(text, signal) {
     remember({ q: text });
     if (!text.trim()) return show(null, "");
     line.textContent = t("loading");
@@ -94,6 +109,11 @@ export function find(scene, rows, traceId, ready) {
   document.getElementById("find-on").addEventListener("click", () => nextMatch(1));
   document.getElementById("find-back").addEventListener("click", () => nextMatch(-1));
   return {
+    /** Resolves once nothing is typed and no search is under way: what costs the server more comes after it. */
+    still: () => new Promise((go) => {
+      waiting.push(go);
+      rest();
+    }),
     find: () => box.focus(),
     match: nextMatch,
     error: (direction) => step((at) => Boolean(scene.m.columns.flags[at] & FLAG.error), direction),
