@@ -42,6 +42,16 @@ BEYOND = """() => [...document.querySelectorAll(".scroll, .trace, .legend")].fla
     .map((part) => part.outerHTML.slice(0, 120));
 }).slice(0, 5)"""
 """What reaches beyond the right edge of its table or card."""
+TALL = """() => [["tbody tr", 84], [".alerts li", 180], [".trace", 280]].flatMap(([rows, most]) =>
+  [...document.querySelectorAll(rows)].filter((row) => row.getBoundingClientRect().height > most)
+    .map((row) => `${Math.round(row.getBoundingClientRect().height)} px: ${row.textContent.trim().slice(0, 60)}`)
+).slice(0, 5)"""
+"""Rows of lists that one text makes taller than two lines of it need."""
+APART = """() => [...document.querySelectorAll(".trace-head")].filter((head) => {
+  const [tick, link, took] = [".tick", ".trace-link", ".trace-duration"].map((part) => head.querySelector(part).getBoundingClientRect());
+  return tick.right > link.left || link.right > took.left || tick.top < link.top - 4 || took.top > link.top + 8;
+}).map((head) => head.textContent.trim().slice(0, 60))"""
+"""Cards whose box to tick, name and time do not begin on one line."""
 CUT = """() => [...document.querySelectorAll(".wf-time")].filter((label) => {
   const [own, line] = [label.getBoundingClientRect(), label.parentElement.getBoundingClientRect()];
   return own.left < line.left - 1 || own.right > line.right + 1;
@@ -100,6 +110,20 @@ def test_long_names_leave_room_for_their_figures(page: Any):
         for place in ("home", "service", "map", "compare", "call tree", "statistics", "search", "user"):
             page.goto(served.url + PAGES[place], wait_until="load")
             assert page.evaluate(BEYOND) == [], place
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_long_texts_take_two_lines_of_a_list(width: int, page: Any):
+    """U11: one name, cause or operation makes no list unreadable; what was cut is in its title once it is pointed at."""
+    page.set_viewport_size({"width": width, "height": 800})
+    with serve(ShopAnswers(hostile="Wa " * 150)) as served:
+        for place in ("home", "service", "map panel", "compare", "call tree", "statistics", "search", "user", "why"):
+            page.goto(served.url + PAGES[place], wait_until="load")
+            assert (page.evaluate(TALL), page.evaluate(APART)) == ([], []), place
+        page.goto(served.url, wait_until="networkidle")
+        cut = page.locator("#services .clamp", has_text="Wa Wa").first
+        cut.hover()
+        assert cut.get_attribute("title") == cut.inner_text().strip()
 
 
 def test_figures_beside_bars_are_whole_on_a_phone(page: Any, shop: Served):

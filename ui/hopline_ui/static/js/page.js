@@ -1,5 +1,6 @@
 // What every page does: preferences without a reload, times in the reader's zone, menus, copy buttons.
 
+import { tellWhole } from "./clamp.js";
 import { wireCommand } from "./command.js";
 import { copy, say } from "./copy.js";
 import { zoneName } from "./fmt.js";
@@ -64,3 +65,4 @@ wireMenus();
 wireCopies();
 wireRange();
 wireCommand();
+tellWhole();
