@@ -48,7 +48,8 @@ TALL = """() => [["tbody tr", 84], [".alerts li", 180], [".trace", 280]].flatMap
 ).slice(0, 5)"""
 """Rows of lists that one text makes taller than two lines of it need."""
 APART = """() => [...document.querySelectorAll(".trace-head")].filter((head) => {
-  const [tick, link, took] = [".tick", ".trace-link", ".trace-duration"].map((part) => head.querySelector(part).getBoundingClientRect());
+  const parts = [".tick", ".trace-link", ".trace-duration"].map((part) => head.querySelector(part));
+  const [tick, link, took] = parts.map((part) => part.getBoundingClientRect());
   return tick.right > link.left || link.right > took.left || tick.top < link.top - 4 || took.top > link.top + 8;
 }).map((head) => head.textContent.trim().slice(0, 60))"""
 """Cards whose box to tick, name and time do not begin on one line."""
@@ -114,7 +115,7 @@ def test_long_names_leave_room_for_their_figures(page: Any):
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_long_texts_take_two_lines_of_a_list(width: int, page: Any):
-    """U11: one name, cause or operation makes no list unreadable; what was cut is in its title once it is pointed at."""
+    """U11: no name, cause or operation makes a list unreadable; what was cut is in its title when pointed at."""
     page.set_viewport_size({"width": width, "height": 800})
     with serve(ShopAnswers(hostile="Wa " * 150)) as served:
         for place in ("home", "service", "map panel", "compare", "call tree", "statistics", "search", "user", "why"):

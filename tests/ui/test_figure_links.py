@@ -8,6 +8,7 @@ import pytest
 
 from hopline_query.service import QueryService
 from hopline_query.store.memory import MemoryReader
+from hopline_ui import fmt
 from ui_support import NOW, Client, Page
 from ui_support.shop_rows import shop_app, shop_rows
 
@@ -62,6 +63,21 @@ def test_edges_open_those_calls(shop: tuple[Client, QueryService]):
         assert links
         for link in links:
             assert told(client, link) == edge["errors" if "errors=true" in link else "calls"]
+
+
+def test_an_edge_has_one_rate_on_every_page():
+    """U6, U7: a caller is told the rate of the map's edge, over the time in which both were seen, not its own."""
+    rows = [row for row in shop_rows(1) if row.service == "gateway" or row.start_us > NOW - 300_000_000]
+    client, service = Client(shop_app(MemoryReader(rows))), QueryService(MemoryReader(rows), clock=lambda: NOW)
+    seen = {name: entry["seen_s"] for name, entry in entries(service).items()}
+    edges = [edge for edge in service.dependencies(LONG)["edges"] if {edge["caller"], edge["callee"]} <= {*seen}]
+    assert any(seen[edge["caller"]] > 1.5 * seen[edge["callee"]] for edge in edges)
+    for edge in edges:
+        ends = f"caller={edge['caller']}&callee={edge['callee']}"
+        for end in ("caller", "callee"):
+            page = Page(client.get(f"/service/{edge[end]}?from={LONG['from']}&to={LONG['to']}").text)
+            cells = [e for e in page.all("a") if e.get("class") == "cell" and ends in (e.get("href") or "")]
+            assert cells[0].text == fmt.rate(edge["calls_per_s"])
 
 
 def test_percentiles_open_the_calls_beyond_them(shop: tuple[Client, QueryService]):

@@ -5,7 +5,6 @@ from importlib.metadata import version
 
 import pytest
 
-from hopline_ui.pages.service import neighbours
 from ui_support import NOW, TRACE_ID, Client, Page, ShopAnswers, page_app
 from ui_support.tree import shop_tree
 
@@ -361,13 +360,6 @@ def test_map_downloads_as_svg(client: Client):
     assert "attachment" in answer.headers["content-disposition"]
     assert answer.text.startswith("<svg")
     assert "var(--" not in answer.text
-
-
-def test_rates_of_neighbours_are_over_the_time_of_the_service():
-    """U7: a service that began ten minutes ago answers as many calls a second as its callers make."""
-    edge = {"caller": "web", "callee": "orders", "calls": 1_200, "avg_us": 1.0, "calls_per_s": 0.3333}
-    found = neighbours({"edges": [edge], "nodes": []}, "orders", 600.0)
-    assert found["callers"][0]["rate"] == 2.0
 
 
 def test_service_page_has_charts_and_their_table(read):

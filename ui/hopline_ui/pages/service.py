@@ -49,7 +49,7 @@ def service(site: Site, request: Request) -> Response:
         "versions": versions(instances),
         "instances": instances,
         "errors": site.service.errors({**params, "limit": "8"})["groups"],
-        **neighbours(graph, name, totals["services"][0]["seen_s"] if totals["services"] else 0),
+        **neighbours(graph, name),
     }
     return site.page(request, frame, "service.html", values)
 
@@ -126,22 +126,16 @@ def heat(answer: Answer) -> dict[str, Any]:
     return {key: answer[key] for key in ("times", "edges_us", "cells", "max", "step_us", "to_us", "unserved")}
 
 
-def neighbours(graph: Answer, name: str, seen_s: float) -> dict[str, Any]:
-    """Callers and callees by their share of the time spent in calls; rates over ``seen_s``, as the service's own is."""
+def neighbours(graph: Answer, name: str) -> dict[str, Any]:
+    """Callers and callees by their share of the time spent in calls, with the rates of the map."""
     sides = {}
     for side, own, other in (("callers", "callee", "caller"), ("callees", "caller", "callee")):
         edges = [edge for edge in graph["edges"] if edge[own] == name and edge[other] != name]
         whole = sum(_time(edge) for edge in edges) or 1
-        rows = [
-            {**edge, "other": edge[other], "part": _time(edge) / whole, "rate": _rate(edge, seen_s)} for edge in edges
-        ]
+        rows = [{**edge, "other": edge[other], "part": _time(edge) / whole} for edge in edges]
         sides[side] = sorted(rows, key=lambda row: (-row["part"], row["other"]))
     kinds = {node["name"]: node["kind"] for node in graph["nodes"]}
     return {**sides, "kinds": kinds}
-
-
-def _rate(edge: Answer, seen_s: float) -> float:
-    return float(edge["calls"] / seen_s if seen_s else edge["calls_per_s"])
 
 
 def _time(edge: Answer) -> float:
