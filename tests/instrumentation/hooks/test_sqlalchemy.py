@@ -1,6 +1,7 @@
 """SQLAlchemy."""
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import create_engine, event, text
@@ -12,6 +13,7 @@ import hopline
 from hopline.hooks.database import summary
 from hopline.hooks.sqlalchemy import database_of
 from hopline.model import path_key
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -63,6 +65,11 @@ def test_failed_connection_is_a_row(recorder, install):
         engine.connect()
     row = recorder.one(kind="client")
     assert (row.name, row.peer, row.error_type) == ("connect", "shop.db", "OperationalError")
+
+
+def drivers():
+    """The threads in which aiosqlite works, one a connection."""
+    return {thread for thread in threading.enumerate() if "_connection_worker" in thread.name}
 
 
 class TestAsyncEngine:
@@ -125,8 +132,11 @@ class TestAsyncEngine:
                 with pytest.raises(OperationalError, match="no such table"):
                     async with engine.connect() as connection:
                         await connection.execute(text("SELECT * FROM nowhere"))
+                known = drivers()
                 with pytest.raises(OperationalError, match="unable to open"):
                     await create_async_engine("sqlite+aiosqlite:////nowhere/at/all.db").connect()
+                # The driver's thread of the connection that failed still tells this loop its end.
+                await asyncio.to_thread(wait_until, lambda: drivers() <= known, what="the end of the driver's thread")
 
         self.run(work, tmp_path)
         clients = [(row.name, row.peer, row.error_type) for row in recorder.spans if row.kind == "client"]

@@ -1,6 +1,7 @@
 """A server that forks after tracing has begun, as gunicorn does with ``--preload``."""
 
 import os
+import warnings
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -24,6 +25,8 @@ def work(name: str) -> None:
 work("parent")
 provider.force_flush()
 hopline.flush(60)
+# Python 3.12 and later warn of what this does, and servers do all the same.
+warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
 children = []
 for number in range(3):
     pid = os.fork()
