@@ -463,14 +463,67 @@ def test_every_value_is_found_in_every_dialect(front: Front) -> None:
     for key, value in VALUES.items():
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         assert front.found(service="searchy", filter=f'"{key}"="{escaped}"') == [one], key
-        if " and " not in value:
-            assert front.zipkin(serviceName="searchy", annotationQuery=f"{key}={value}") == {one}, key
+        assert front.zipkin(serviceName="searchy", annotationQuery=f"{key}={value}") == {one}, key
         assert front.zipkin(serviceName="searchy", annotationQuery=key) == {one}, key
         assert front.jaeger(service="searchy", tags=json.dumps({key: value})) == {one}, key
     assert front.zipkin(serviceName="searchy", annotationQuery="L O L") == {one}
     assert front.zipkin(serviceName="searchy", annotationQuery="http.path = /a") == {one}
     refused = front.client.get("/api/v1/traces", params={"filter": "url=http://x/?a=b c"})
     assert refused.status_code in {200, 400}
+
+
+def test_what_events_say_is_found_in_every_dialect(front: Front) -> None:
+    """N12: attributes of events, handled exceptions, texts `key=value`: in the words of each answer that shows them."""
+    one, two = new_id(), new_id()
+    texts = ("cache.result=stale", "took = 5 ms", "bread and butter", f"state={'s' * 200}")
+    notes = [{"timestamp": 10, "value": text} for text in texts]
+    front.post([zipkin(one, 1, "noted", "SERVER", annotations=notes, tags={"cache.result": "fresh"})])
+    said = {
+        "exception": {
+            "exception.type": "LockedError", "exception.message": "row 7\nis held", "exception.stacktrace": "at x",
+        },
+        "db.retry": {"retry.reason": 'a "lock"', "retry.count": 3, "retry.hosts": ["a", "b"], "retry.again": True},
+        "gc": {"message": "12 ms"},
+    }  # fmt: skip
+    kinds = {str: "stringValue", int: "intValue", bool: "boolValue"}
+
+    def value(told: Any) -> Json:
+        if isinstance(told, list):
+            return {"arrayValue": {"values": [value(each) for each in told]}}
+        return {kinds[type(told)]: told}
+
+    def event(name: str, facts: Json) -> Json:
+        pairs = [{"key": key, "value": value(told)} for key, told in facts.items()]
+        return {"name": name, "timeUnixNano": f"{front.base}000", "attributes": pairs}
+
+    events = [event(name, facts) for name, facts in said.items()]
+    front.post_otlp(otlp("noted", otlp_span(two, 1, 2, front.base, front.base + 9, events=events)))
+    front.wait(two)
+
+    for text in texts:
+        assert front.zipkin(serviceName="noted", annotationQuery=text) == {one}, text
+        assert front.jaeger(service="noted", tags=json.dumps({"event": text})) == {one}
+    assert front.zipkin(serviceName="noted", annotationQuery="cache.result=fresh and took = 5 ms") == {one}
+    for note in front.get(f"/api/v2/trace/{two}")[0]["annotations"]:
+        assert front.zipkin(serviceName="noted", annotationQuery=note["value"]) == {two}, note
+
+    (shown,) = front.get(f"/api/traces/{two}")["data"]
+    fields = [field for log in shown["spans"][0]["logs"] for field in log["fields"]]
+    assert {field["key"] for field in fields} == {"event", *(key for facts in said.values() for key in facts)}
+    for field in fields:
+        text = field["value"] if isinstance(field["value"], str) else json.dumps(field["value"])
+        assert front.jaeger(service="noted", tags=json.dumps({field["key"]: text})) == {two}, field
+    spoken = [(key, told) for facts in said.values() for key, told in facts.items()]
+    for key, told in (*spoken, ("cache.result", "stale")):
+        text = told if isinstance(told, str) else json.dumps(told, separators=(",", ":"))
+        expected = {one} if key == "cache.result" else {two}
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        assert set(front.found(filter=f'service=noted AND {key}="{quoted}"')) == expected, key
+        params = {"query.service_name": "noted", "query.attributes": json.dumps({key: text})}
+        spans = front.get("/api/v3/traces", **params)["result"]["resourceSpans"]
+        assert {s["scopeSpans"][0]["spans"][0]["traceId"] for s in spans} == expected, key
+    apart = {"exception.type": "LockedError", "cache.result": "fresh"}
+    assert front.jaeger(service="noted", tags=json.dumps(apart)) == set()
 
 
 def test_a_slash_in_a_service_name(front: Front) -> None:

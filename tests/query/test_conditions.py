@@ -23,7 +23,23 @@ START = 1_763_800_000_000_000
 SCOPE = Scope(START, START + 3_600_000_000)
 TEXTS = ("", "a", "b c", "5", "-2.5", "1e3", " 5", "1_0", "nan", "0x10", "٣", 'q"\\t', "tab\there", "ünï", "x" * 40)
 TEXT_KEYS = tuple(key for key, field in FIELDS.items() if field.reads == "text" and key not in {"kind", "annotation"})
-KEYS = (*FIELDS, "color", "url", "tag.service")
+NOTES = (
+    ("cache", "a", {"cache": "a"}),
+    ("cache=b c", "", {"cache": "b c"}),
+    ("message", 'size=q"\\t', {"size": 'q"\\t', "message": 'size=q"\\t'}),
+    ("retry", '{"size":5,"cache":"a","up.to":[1.0,true],"why":"tab\\there","at":{"size":"a"}}',
+     {"size": "5 a", "cache": "a", "up.to": "[1.0,true]", "why": "tab\there"}),
+    ("retry", '{"cache":"5","size":1e3,"text":",\\"url\\":\\"a\\","}', {"cache": "5", "size": "1e3"}),
+    ("exception", "a: b c\nünï\nlast",
+     {"exception.type": "a", "exception.message": "b c", "exception.stacktrace": "ünï\nlast"}),
+    ("exception", "a", {"exception.type": "a"}),
+    ("a", "", {}),
+    ("", "5", {"message": "5"}),
+)  # fmt: skip
+"""Key and value of annotations, and what they say under which key; of one key two values stand side by side."""
+NOTED = ("cache", "size", "up.to", "why", "exception.type", "exception.message", "exception.stacktrace", "message")
+MORE = ("[1.0,true]", "ünï\nlast", 'size=q"\\t')
+KEYS = (*FIELDS, "color", "url", "tag.service", *NOTED)
 ORDER = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
@@ -45,11 +61,24 @@ def one_row(source: random.Random, number: int) -> Row:
         flags=1,
         arrived=START + 10_000_000,
         attempt=source.choice((0, 0, 1, 5)),
-        annotations=[(START, source.choice(TEXTS), source.choice(TEXTS))] if source.random() < 0.4 else [],
-        tags={key: source.choice(TEXTS) for key in ("color", "service") if source.random() < 0.5},
+        annotations=[(START, *note) for note in notes(source)],
+        tags={key: source.choice(TEXTS) for key in ("color", "service", "size") if source.random() < 0.5},
         attrs={key: source.choice(TEXTS) for key in ("color", "url") if source.random() < 0.5},
     )
     return replace(row, **{key: source.choice(TEXTS) for key in TEXT_KEYS})
+
+
+def notes(source: random.Random) -> list[tuple[str, str]]:
+    """Annotations of a row, if any."""
+    told = [note[:2] for note in source.sample(NOTES, source.choice((0, 0, 1, 2)))]
+    return [(source.choice(TEXTS), source.choice(TEXTS)), *told] if source.random() < 0.4 else told
+
+
+def said(row: Row, key: str) -> list[str]:
+    """What the annotations of a row say under a key."""
+    known = [(name, value) for _, name, value in row.annotations]
+    found = [one[key] for name, value, one in NOTES if key in one and (name, value) in known]
+    return [text for one in found for text in (one.split() if one == "5 a" else [one])]
 
 
 def texts_of(row: Row, key: str) -> list[str]:
@@ -71,6 +100,10 @@ def texts_of(row: Row, key: str) -> list[str]:
 def met(row: Row, key: str, op: str, value: str) -> bool:
     """Whether a row meets one term, told as simply as can be."""
     texts = texts_of(row, key)
+    if key in NOTED and op in {"=", "exists"}:
+        texts = texts + said(row, key)
+        if key == "message":
+            texts += [text for _, name, text in row.annotations if text and name != "exception"]
     if op == "exists":
         noted = key not in FIELDS and key.removeprefix("tag.") in {t for _, k, v in row.annotations for t in (k, v)}
         return row.error if key == "error" else bool(texts) or noted
@@ -97,7 +130,7 @@ def asked(key: str, op: str, source: random.Random) -> tuple[str, str]:
         values = ("true", "false", "no", "0", "yes")
     if key == "duration" and op != "~":
         values = ("0", "5", "1500", "2000000")
-    value = source.choice(values)
+    value = source.choice((*values, *MORE) if key in NOTED and op == "=" else values)
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{key}{op}"{quoted}"', value
 
@@ -127,7 +160,7 @@ def reader(rows, request):
 def test_every_key_takes_every_operator(reader, rows, key):
     """Q2: a filter finds exactly the traces whose rows meet it, and names exactly those rows."""
     source = random.Random(key)
-    for op in OPERATORS:
+    for op in ("exists", *"====") if key in NOTED else OPERATORS:
         text, value = asked(key, op, source)
         query = SearchQuery(SCOPE, expression=parse_filter(text), limit=1_000, as_of_us=START + 60_000_000)
         found, total = reader.search(query)

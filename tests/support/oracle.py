@@ -90,7 +90,7 @@ def _cases(rows: list[Row]) -> dict[str, tuple[str, dict[Any, Any]]]:
         ),
         "attr_keys": (
             "SELECT key, sum(rows) FROM $attr_keys GROUP BY ALL",
-            _sum(((key,), 1) for r in rows for key in r["attrs"]),
+            _sum(((key,), 1) for r in rows for key in r["attrs"].keys() | _noted(r["annotations"])),
         ),
         "links_to": (
             "SELECT to_id, id, count() FROM $links_to GROUP BY ALL",
@@ -265,6 +265,11 @@ def _traces(rows: list[Row]) -> dict[Any, Any]:
         )
         for trace_id, found in grouped.items()
     }
+
+
+def _noted(annotations: Iterable[tuple[int, str, str]]) -> set[str]:
+    """Keys under which annotations of a name and a word say something."""
+    return {name for _, key, value in annotations if value for name in ("message", key)}
 
 
 def _sum(pairs: Iterable[tuple[Any, int]]) -> dict[Any, int]:

@@ -5,7 +5,7 @@ case, different spans of the service may satisfy the parts of a query, the newes
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hopline_query.answers.raw import Traces
@@ -15,7 +15,7 @@ from hopline_query.latency.figures import WEIGHT
 from hopline_query.params import AHEAD_US, DAY_US
 from hopline_query.search.aliases import meant
 from hopline_query.search.fields import UNTOLD
-from hopline_query.search.filter import Expression, Or, Term, all_of
+from hopline_query.search.filter import And, Expression, Or, Term, all_of
 from hopline_query.service import QueryService
 from hopline_query.store.port import HISTORY_US, Edge, Scope, SearchQuery
 from hopline_query.topology.aggregate import USER, VIRTUAL
@@ -168,24 +168,27 @@ def label(node: str) -> str:
 
 def _annotation_terms(text: str) -> list[Expression]:
     """``k=v and word``: tags, and words that are a tag's key or an annotation."""
-    parts: list[Expression] = []
-    for part in text.split(" and "):
-        key, found, value = part.strip().partition("=")
-        if not key:
-            continue
-        if found:
-            parts.append(_written(key.strip(), value, part))
-        else:
-            parts.append(meant(Term(key, "exists", "", "error" if key == "error" else "", part)))
-    return parts
+    asked = [part.strip() for part in text.split(" and ")]
+    parts = [_part(part) for part in asked if part]
+    # What reads as several may be one text with the word in it.
+    whole = text.strip() if len(parts) > 1 and ("=" in asked[0] or "=" not in text) else ""
+    return [Or((And(tuple(parts)), _part(whole)))] if whole else parts
 
 
-def _written(key: str, value: str, text: str) -> Expression:
-    """A tag as it is asked for, or without the blanks around its value."""
-    exact = meant(Term(key, "=", value, "", text))
-    if key == "error":
-        return Or((exact, *_failures(value)))
-    return Or((exact, meant(Term(key, "=", value.strip(), "", text)))) if value.strip() != value else exact
+def _part(text: str) -> Expression:
+    """A tag or an annotation as it is asked for, or a tag without the blanks around its key and value."""
+    key, written, value = text.partition("=")
+    if not written:
+        return meant(Term(key, "exists", "", "error" if key == "error" else "", text))
+    bare, trimmed = key.strip(), value.strip()
+    found = [meant(Term(bare, "=", value, "", text))]
+    if bare == "error":
+        found += _failures(value)
+    if trimmed != value:
+        found.append(meant(Term(bare, "=", trimmed, "", text)))
+    if (bare, trimmed) != (key, value):
+        found.append(_term("annotation", text))
+    return _either(found)
 
 
 def _failures(value: str) -> list[Term]:
@@ -198,7 +201,7 @@ def _term(field: str, value: str) -> Term:
     return Term(field, "=", value, field)
 
 
-def _either(parts: list[Term]) -> Expression:
+def _either(parts: Sequence[Expression]) -> Expression:
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from hopline.model import DEBUG, SAMPLED, Row
+from hopline_query.exports.events import attributes_of
 from hopline_query.exports.otlp_values import typed_value
 from hopline_query.exports.sent import STRUCTURE, TYPES
 
@@ -88,7 +89,16 @@ def _reference(kind: str, trace_id: str, span_id: str) -> Json:
 
 
 def _fields(key: str, value: str) -> list[Json]:
-    return [tag("event", key), *([tag("message", value)] if value else [])]
+    """An annotation as the fields of a log: its name, and what it says."""
+    return [tag("event", key), *(_field(name, said) for name, said in attributes_of(key, value).items())]
+
+
+def _field(key: str, value: Any) -> Json:
+    if isinstance(value, float):
+        return {"key": key, "type": "float64", "value": value}
+    if value is None or isinstance(value, str | int):
+        return tag(key, "" if value is None else value)
+    return tag(key, msgspec.json.encode(value).decode())
 
 
 def _tags(row: Row) -> list[Json]:

@@ -12,6 +12,7 @@ import msgspec
 
 from hopline.model import Row
 from hopline_query.exports import otlp_back
+from hopline_query.exports.events import DROPPED, attributes_of
 from hopline_query.exports.otlp_ids import unique
 from hopline_query.exports.otlp_values import any_value, attributes, typed_value
 from hopline_query.exports.sent import as_sent
@@ -36,7 +37,7 @@ LAST_US = (2**64 - 1) // 1_000
 SCOPE, SCOPE_NAME, SCOPE_VERSION = "otel.scope.", "otel.scope.name", "otel.scope.version"
 STATUS, STATUS_TEXT, TRACE_STATE = "otel.status_code", "otel.status_description", "w3c.tracestate"
 LINK, TYPES, TOLD, FROM = "otel.link.", "otel.types", "otel.resource", "otel.resource."
-DROPPED, SCHEMA = "dropped_attributes_count", "schema_url"
+SCHEMA = "schema_url"
 DROPS = {f"otel.dropped_{part}_count": f"dropped{part.capitalize()}Count" for part in ("attributes", "events", "links")}
 """Where the collector keeps what only OTLP has (docs/inputs.md)."""
 
@@ -181,22 +182,11 @@ def _scope(row: Row) -> Json:
 
 
 def _event(at_us: int, name: str, value: str) -> Json:
-    """An annotation as the event that it was (hopline_collector.formats.otlp_events)."""
-    found: Json = {"timeUnixNano": _nanos(at_us), "name": name}
-    if not value:
-        return found | {"attributes": []}
-    told = _decoded(value, dict[str, Any]) if value.startswith("{") else None
-    alone = name != "exception" and told is not None and len(told) == 1 and isinstance(told.get("message"), str)
-    if told and not alone and msgspec.json.encode(told).decode() == value:
-        dropped = told.pop(DROPPED, "")
-        count = {"droppedAttributesCount": int(dropped)} if dropped else {}
-        return found | {"attributes": attributes(told)} | count
-    if name != "exception":
-        return found | {"attributes": attributes({"message": value})}
-    head, _, stack = value.partition("\n")
-    kind, _, message = head.partition(": ")
-    parts = {"exception.type": kind, "exception.message": message, "exception.stacktrace": stack}
-    return found | {"attributes": attributes({key: text for key, text in parts.items() if text})}
+    """An annotation as the event that it was."""
+    said = attributes_of(name, value)
+    dropped = said.pop(DROPPED, "")
+    found: Json = {"timeUnixNano": _nanos(at_us), "name": name, "attributes": attributes(said)}
+    return found | ({"droppedAttributesCount": int(dropped)} if dropped else {})
 
 
 def _link(row: Row, place: int) -> Json:

@@ -9,6 +9,7 @@ from hopline.model import Row
 from hopline_query.errors import BadRequestError
 from hopline_query.search.fields import JUDGED, number
 from hopline_query.search.filter import And, Expression, Not, Or, Term, terms
+from hopline_query.search.notes import names, says
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,
@@ -70,9 +71,11 @@ def row_meets(row: Row, term: Term, found: Found) -> bool:
         return row.error
     if any(_compare(text, term, found) for text in _texts(row, term)):
         return True
-    # Zipkin's bare word is a tag key or an annotation.
-    bare = term.op == "exists" and not term.field
-    return bare and any(term.key in (key, value) for _, key, value in row.annotations)
+    if term.field or not row.annotations:
+        return False
+    if term.op == "exists":
+        return any(names((key, value), term.key) for _, key, value in row.annotations)
+    return term.op == "=" and any(says((key, value), term.key, term.value) for _, key, value in row.annotations)
 
 
 def _texts(row: Row, term: Term) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from hopline_query.search import notes
 from hopline_query.search.fields import JUDGED, Field, decimal
 from hopline_query.search.filter import COMPARISONS, And, Expression, Not, Or, Term, terms
 from hopline_query.store.port import SearchQuery
@@ -22,8 +23,8 @@ class Listed(NamedTuple):
 class Conditions:
     """Collects bound parameters while conditions are written.
 
-    ``indexed`` names keys that are stored as tags alone: equality on them needs no look into attrs,
-    which only a scan can search, so the index alone answers.
+    ``indexed`` names keys that are stored as tags alone: equality on them needs no look into attrs and
+    annotations, which only a scan can search, so the index alone answers.
     """
 
     def __init__(self, indexed: frozenset[str] = frozenset()) -> None:
@@ -179,10 +180,11 @@ class Conditions:
                 return f"has(kv, {self.bind(f'{term.key}={term.value}')})"
             pair, key, value = self.bind(f"{term.key}={term.value}"), self.bind(term.key), self.bind(term.value)
             in_attrs = f"mapContains(attrs, {key}) AND attrs[{key}] = {value}"
-            return f"(has(kv, {pair}) OR (NOT mapContains(tags, {key}) AND {in_attrs}))"
+            noted = notes.says_sql(self.bind, term.key, term.value)
+            return f"(has(kv, {pair}) OR (NOT mapContains(tags, {key}) AND {in_attrs}) OR {noted})"
         key = self.bind(term.key)
         if term.op == "exists":
-            noted = f"arrayExists(a -> a.2 = {key} OR a.3 = {key}, annotations)"
+            noted = notes.names_sql(self.bind, term.key)
             return f"(mapContains(tags, {key}) OR mapContains(attrs, {key}) OR {noted})"
         in_tags = self._compare(f"tags[{key}]", term)
         in_attrs = self._compare(f"attrs[{key}]", term)
