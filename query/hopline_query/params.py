@@ -145,8 +145,8 @@ class Params:
         """The same, over a range that was read already."""
         order_by = self.choice("order_by", ORDERS, "newest")
         after, as_of = self._cursor(order_by)
-        # Whether a row is an entry or of a call is told by that row alone.
-        in_parts = not (self.flag("entry") or self.text("caller") or self.text("callee"))
+        # Entries and calls are counted by rows, and a search finds what is counted.
+        by_rows = self.flag("entry") or self.text("caller") or self.text("callee")
         return SearchQuery(
             scope=scope,
             uid=self.text("uid"),
@@ -157,7 +157,7 @@ class Params:
             instance=self.text("instance"),
             error_type=self.text("error_type"),
             expression=self._expression(),
-            in_parts=in_parts and bool(self.text("service")),
+            in_parts=not by_rows,
             entry=self.flag("entry"),
             errors=self.flag("errors"),
             unfinished=self.flag("unfinished"),

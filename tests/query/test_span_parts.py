@@ -118,21 +118,25 @@ NATIVE = (
     {"operation": OPERATIONS[0], "min_span_duration": "1s", "max_span_duration": "2s", "errors": "true"},
     {"operation": OPERATIONS[1], "instance": "h:2", "errors": "true", "filter": "a=1"},
     {"min_span_duration": "1s", "errors": "true"},
+    {"service": "", "operation": OPERATIONS[0], "min_span_duration": "1s", "errors": "true"},
 )
 """Parameters of our own search beside the service; the filter is met by any row of it."""
 
 
-def meets_native(spans: list[Span], asked: dict[str, str]) -> bool:
-    """Whether one span of the service A meets all that is asked of one, and any of its spans the filter."""
-    of_service = [span for span in spans if span.row.service == "A"]
-    return ("filter" not in asked or any(span.tags.get("a") == "1" for span in of_service)) and any(
-        span.name == asked.get("operation", span.name)
+def meeting(spans: list[Span], asked: dict[str, str]) -> set[str]:
+    """Ids of the spans that meet all that our own search asks of one, where any of the service meets the filter."""
+    of_service = [span for span in spans if asked["service"] in {"", span.row.service}]
+    if "filter" in asked and not any(span.tags.get("a") == "1" for span in of_service):
+        return set()
+    return {
+        span.row.id
+        for span in of_service
+        if span.name == asked.get("operation", span.name)
         and ("errors" not in asked or span.error)
         and asked.get("instance", span.row.instance) == span.row.instance
         and ("min_span_duration" not in asked or span.duration_us >= LONG_US)
         and span.duration_us <= {"1s": LONG_US, "2s": 2 * LONG_US}.get(asked.get("max_span_duration"), 10 * LONG_US)
-        for span in of_service
-    )
+    }
 
 
 @pytest.mark.parametrize("kind", ["embedded", "server", "shards"])
@@ -164,8 +168,12 @@ def test_a_search_is_met_by_one_span_in_any_split(kind, request):
             asked = {"service": "A", "from": str(START), "to": str(LATER), "limit": str(len(meant))} | more
             query = Params(asked, LATER, QuerySettings()).search()
             found, total = real.search(query)
-            right = {trace_id for trace_id, spans in meant.items() if meets_native(spans, asked)}
+            right = {trace_id: ids for trace_id, spans in meant.items() if (ids := meeting(spans, asked))}
             assert 0 < len(right) < len(meant)
-            assert {summary.trace_id for summary in found} == right, asked
+            assert {summary.trace_id for summary in found} == set(right), asked
             assert total == len(right)
             assert twin.search(query) == (found, total), asked
+            named = real.matched(list(right), query)
+            assert twin.matched(list(right), query) == named, asked
+            if "filter" not in asked:
+                assert {trace_id: set(ids) for trace_id, (ids, _) in named.items()} == right, asked

@@ -28,7 +28,7 @@ def matching(rows: list[Row], query: SearchQuery, known: Found) -> TraceSummary 
     if not inside:
         return None
     called = called_in(rows, query)
-    if query.by_row and not (any(row_matches(row, query, called) for row in inside) or _met_in_parts(inside, query)):
+    if query.by_row and not any(row_matches(row, query, called) for row in inside) and not _in_parts(inside, query):
         return None
     if query.uid and not any(row.uid == query.uid for row in rows):
         return None
@@ -68,17 +68,18 @@ def row_matches(row: Row, query: SearchQuery, called: Callable[[Row], bool]) -> 
     )
 
 
-def _met_in_parts(rows: Iterable[Row], query: SearchQuery) -> bool:
-    """True where a span of which some row lacks the duration meets the query in parts, if that is allowed."""
+def _in_parts(rows: Iterable[Row], query: SearchQuery) -> set[str]:
+    """Ids of the spans of which some row lacks the duration and that meet the query in parts, if that is allowed."""
     if not query.in_parts:
-        return False
+        return set()
     asked = query.part_terms()
-    of_service = [row for row in rows if row.id and row.service == query.service]
-    return any(
-        any(row.duration_us is None for row in span)
-        and all(any(meets([row], part, {}) for row in span) for part in asked)
+    of_service = [row for row in rows if row.id and query.service in {"", row.service}]
+    return {
+        span[0].id
         for span in copies_of(of_service)
-    )
+        if any(row.duration_us is None for row in span)
+        and all(any(meets([row], part, {}) for row in span) for part in asked)
+    }
 
 
 def called_in(rows: Iterable[Row], query: SearchQuery) -> Callable[[Row], bool]:
@@ -101,13 +102,12 @@ def matched(rows: list[Row], query: SearchQuery, known: Found) -> tuple[list[str
     scope = query.scope
     sought = [term for term, _ in terms(query.expression)]
     called = called_in(rows, query)
-    found = {
+    inside = [row for row in rows if scope.from_us <= row.start_us < scope.to_us]
+    found = _in_parts(inside, query) if query.by_row else set()
+    found |= {
         row.id
-        for row in rows
-        if scope.from_us <= row.start_us < scope.to_us
-        and (
-            (query.by_row and row_matches(row, query, called))
-            or (_within(row, query) and any(row_meets(row, term, known) for term in sought))
-        )
+        for row in inside
+        if (query.by_row and row_matches(row, query, called))
+        or (_within(row, query) and any(row_meets(row, term, known) for term in sought))
     }
     return sorted(found)[:MATCHED], len(found)

@@ -30,18 +30,31 @@ def members(query: SearchQuery, conditions: Conditions) -> list[str]:
 
 def _by_parts(query: SearchQuery, conditions: Conditions) -> str:
     """Traces of which a span that came in parts meets what no single row does; empty where that is not asked for."""
+    among = Template(statement("traces_in_parts")).safe_substitute(of_service=_of_service(query, conditions))
+    spans = _in_parts(query, conditions, "trace_id", among)
+    return f"trace_id IN ({spans})" if spans else ""
+
+
+def _in_parts(query: SearchQuery, conditions: Conditions, found: str, among: str) -> str:
+    """Spans that meet the conditions in parts, as ``found`` names them; empty where none can be met so."""
     asked = query.part_terms() if query.in_parts else []
     if len(asked) < 2:
         return ""
     met = [conditions.having(part, {term: conditions.term(term) for term in term_list(part)}) for part in asked]
-    return "trace_id IN ({})".format(
-        Template(statement("in_parts")).safe_substitute(
-            service=conditions.bind(query.service),
-            met=", ".join(f"{test} AS met_{place}" for place, test in enumerate(met)),
-            every=" AND ".join(f"max(met_{place})" for place in range(len(met))),
-            columns=", ".join(f"met_{place}" for place in range(len(met))),
-        )
+    return Template(statement("in_parts")).safe_substitute(
+        found=found,
+        among=among,
+        of_service=_of_service(query, conditions),
+        # Of one service its name tells nothing apart.
+        span="trace_id, id, kind, instance" if query.service else "trace_id, id, kind, service, instance",
+        met=", ".join(f"{test} AS met_{place}" for place, test in enumerate(met)),
+        every=" AND ".join(f"max(met_{place})" for place in range(len(met))),
+        columns=", ".join(f"met_{place}" for place in range(len(met))),
     )
+
+
+def _of_service(query: SearchQuery, conditions: Conditions) -> str:
+    return f"service = {conditions.bind(query.service)}" if query.service else "1"
 
 
 def _by_terms(query: SearchQuery, expression: Expression, table: str, conditions: Conditions) -> str:
@@ -74,6 +87,8 @@ def matched(asker: Asker, ids: Sequence[str], query: SearchQuery) -> dict[str, t
     terms = [conditions.term(term) for term in term_list(query.expression)]
     within = conditions.within(query)
     matching = [" AND ".join(row)] if row else []
+    if in_parts := _in_parts(query, conditions, "trace_id, id", f"trace_id IN ({among})"):
+        matching.append(f"(trace_id, id) IN ({in_parts})")
     matching += [" AND ".join([*within, term]) for term in terms]
     if not ids or not matching:
         return {}

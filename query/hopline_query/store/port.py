@@ -71,8 +71,8 @@ class SearchQuery:
     same: tuple[Expression, ...] = ()
     """Terms, and alternatives of terms, without regular expressions: to be met by the row that meets the others."""
     in_parts: bool = False
-    """Beside ``service``, the conditions on rows may be met by one span in parts, each by another part; not beside
-    ``entry``, ``caller`` and ``callee``."""
+    """The conditions on rows may be met by one span in parts, each by another part; not beside ``entry``, ``caller``
+    and ``callee``, which are counted by rows."""
     entry: bool = False
     """The conditions on rows are to be met by an entry call: server, consumer, or without a parent."""
     errors: bool = False
