@@ -173,7 +173,7 @@ def test_a_search_is_met_by_one_span_in_any_split(kind, request):
             assert {summary.trace_id for summary in found} == set(right), asked
             assert total == len(right)
             assert twin.search(query) == (found, total), asked
-            named = real.matched(list(right), query)
-            assert twin.matched(list(right), query) == named, asked
-            if "filter" not in asked:
+            if more in NATIVE[-2:]:
+                named = real.matched(list(right), query)
+                assert twin.matched(list(right), query) == named, asked
                 assert {trace_id: set(ids) for trace_id, (ids, _) in named.items()} == right, asked
