@@ -162,6 +162,31 @@ def test_searches_of_v3(get, params, count):
     assert sum(len(scope["spans"]) for resource in found for scope in resource["scopeSpans"]) == count
 
 
+def test_summaries_of_v3(get):
+    """N13: what Jaeger's own pages list a trace by."""
+    asked = {"query.serviceName": "B", "query.durationMin": "60ms"}
+    assert get("/api/v3/trace-summaries", **asked).json() == {
+        "summaries": [
+            {
+                "traceId": TRACE,
+                "rootServiceName": "a",
+                "rootOperationName": "op 0",
+                "minStartTimeUnixNano": f"{START}000",
+                "maxEndTimeUnixNano": f"{START + 100_000}000",
+                "spanCount": 4,
+                "errorSpanCount": 1,
+                "orphanSpanCount": 0,
+                "services": [
+                    {"name": "B", "spanCount": 2, "errorSpanCount": 1},
+                    {"name": "a", "spanCount": 2, "errorSpanCount": 0},
+                ],
+            }
+        ]
+    }
+    assert get("/api/v3/trace-summaries", **asked | {"query.durationMin": "1s"}).json() == {"summaries": []}
+    assert get("/api/v3/trace-summaries").status_code == 400
+
+
 def test_refusals_of_v3_name_the_parameter(get):
     """N13: a time or a number that cannot be read is refused."""
     for name in ("query.start_time_min", "query.startTimeMin", "query.searchDepth", "query.num_traces"):

@@ -91,6 +91,10 @@ def _add_v3(router: APIRouter, service: QueryService) -> None:
     def traces(request: Request) -> Response:
         return _json(jaeger.otlp_traces(service, dict(request.query_params)))
 
+    @router.get("/api/v3/trace-summaries", summary="What a list shows of traces (v3)")
+    def trace_summaries(request: Request) -> Response:
+        return _json(jaeger.trace_summaries(service, dict(request.query_params)))
+
     @router.get("/api/v3/traces/{trace_id}", summary="One trace as OTLP JSON (v3)")
     def trace(trace_id: str) -> Response:
         return _json(jaeger.otlp_trace(service, trace_id))

@@ -8,7 +8,7 @@ import msgspec
 from hopline_query.answers.raw import Traces
 from hopline_query.dialects.zipkin import label
 from hopline_query.errors import BadRequestError, NotFoundError
-from hopline_query.exports import jaeger, otlp
+from hopline_query.exports import jaeger, jaeger_summary, otlp
 from hopline_query.latency.figures import WEIGHT
 from hopline_query.params import AHEAD_US, DAY_US
 from hopline_query.search.aliases import meant
@@ -72,10 +72,18 @@ def trace(service: QueryService, text: str) -> Answer:
 
 def otlp_traces(service: QueryService, values: Mapping[str, str]) -> Json:
     """The newest traces that match, as one OTLP JSON (v3)."""
-    now_us = service.clock()
-    found = service.rows_of_newest([search_query(now_us, v3_values(values, now_us), ())]).traces
-    made = [otlp.request(rows) for rows in found]
+    made = [otlp.request(rows) for rows in _newest(service, values).traces]
     return {"result": {"resourceSpans": [one for request in made for one in request["resourceSpans"]]}}
+
+
+def trace_summaries(service: QueryService, values: Mapping[str, str]) -> Json:
+    """What a list shows of the newest traces that match (v3)."""
+    return {"summaries": [jaeger_summary.summary(rows) for rows in _newest(service, values).traces]}
+
+
+def _newest(service: QueryService, values: Mapping[str, str]) -> Traces:
+    now_us = service.clock()
+    return service.rows_of_newest([search_query(now_us, v3_values(values, now_us), ())])
 
 
 def otlp_trace(service: QueryService, text: str) -> Json:
