@@ -27,7 +27,6 @@ KINDS: Final = ("db", "mq", "cache", "external", "user")
 PASSED: Final = ("focus", "depth_in", "depth_out", "min_calls", "hide", "uid", "filter", "load_test", "self_calls")
 RING: Final = 2 * math.pi * 11
 """Length of the ring around a node's mark."""
-LABEL_HEIGHT: Final = 15
 LETTERS: Final = 16
 """Letters of a name that fit a box; the rest is in its title."""
 FAR_LETTERS: Final = 18
@@ -165,6 +164,7 @@ def drawing(graph: Answer, settings: UiSettings, *, single: bool = False) -> dic
     figures = {node["name"]: node for node in graph["nodes"]}
     edges = {(edge["caller"], edge["callee"]): edge for edge in graph["edges"]}
     # With networkx, which the start does not wait for.
+    from hopline_ui.map_labels import label_places
     from hopline_ui.map_layout import NODE_HEIGHT, NODE_WIDTH, lay_out
 
     layout = lay_out(figures, edges)
@@ -188,9 +188,10 @@ def drawing(graph: Answer, settings: UiSettings, *, single: bool = False) -> dic
             }
             for place in layout.places
         ],
-        "edges": _apart(
-            [_curve(route, edges[route.caller, route.callee], busiest, settings) for route in layout.routes]
-        ),
+        "edges": [
+            _curve(route, edges[route.caller, route.callee], labelled, busiest, settings)
+            for route, labelled in zip(layout.routes, label_places(layout.routes), strict=True)
+        ],
         "box_width": NODE_WIDTH,
         "box_height": NODE_HEIGHT,
     }
@@ -250,35 +251,21 @@ def _box(node: Answer, settings: UiSettings) -> dict[str, Any]:
     }
 
 
-def _curve(route: "Route", edge: Answer, busiest: float, settings: UiSettings) -> dict[str, Any]:
+def _curve(
+    route: "Route", edge: Answer, labelled: tuple[float, float], busiest: float, settings: UiSettings
+) -> dict[str, Any]:
     if route.loop:
         (x0, y0), (x1, y1) = route.points
-        path, middle = f"M{x0} {y0}C{x0} {y0 - 26} {x1} {y1 - 26} {x1} {y1}", ((x0 + x1) / 2, y0 - 22)
+        path = f"M{x0} {y0}C{x0} {y0 - 26} {x1} {y1 - 26} {x1} {y1}"
     else:
-        path, middle = smooth(route.points), _middle(route.points)
+        path = smooth(route.points)
     return {
         **edge,
         "path": path,
-        "x": round(middle[0], 1),
-        "y": round(middle[1], 1),
+        "x": labelled[0],
+        "y": labelled[1],
         "state": severity(edge["error_rate"], settings),
         "width": round(1 + 2.2 * math.log1p(edge["calls"]) / math.log1p(max(busiest, 1)), 2),
         "back": route.back,
         "label": f"{fmt.rate(edge['calls_per_s'])}/s · {fmt.duration(edge['avg_us'])}",
     }
-
-
-def _apart(curves: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Move the labels between two ranks down until none covers another."""
-    lowest: dict[float, float] = {}
-    for curve in sorted(curves, key=lambda curve: (curve["y"], curve["caller"], curve["callee"])):
-        column = round(curve["x"])
-        curve["y"] = round(max(curve["y"], lowest.get(column, -math.inf) + LABEL_HEIGHT), 1)
-        lowest[column] = curve["y"]
-    return curves
-
-
-def _middle(points: tuple[tuple[float, float], ...]) -> tuple[float, float]:
-    """The middle of the edge's last stretch: between ranks, where no box stands, and apart for edges of one caller."""
-    (x0, y0), (x1, y1) = points[-2:]
-    return (x0 + x1) / 2, (y0 + y1) / 2
