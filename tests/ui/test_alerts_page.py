@@ -1,5 +1,6 @@
 """A1 on the page: what fires, its figure over time, its calls; in both languages, without rules too."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -31,6 +32,26 @@ def test_an_alert_shows_its_figure_its_chart_and_its_calls():
     assert "/why?service=payments" in first
     assert first.count('class="trace-link"') == 3
     assert "402 ms" in text.partition("orders are slow")[2]
+
+
+def test_an_edge_and_callers_have_their_chart():
+    """A1: what is judged by callers is drawn as they see it: the series that is asked for has the ends of the link."""
+    asked: list[dict[str, str]] = []
+
+    class Asked(ShopAnswers):
+        def series(self, params: Mapping[str, str]) -> dict[str, Any]:
+            asked.append(dict(params))
+            return super().series(params)
+
+    edge = {**SLOW, "rule": "charging is slow", "labels": {"caller": "orders", "callee": "payments"}}
+    edge["link"] = f"/search?caller=orders&callee=payments&env=prod&{WINDOW}"
+    seen = {**FIRING, "rule": "callers fail", "link": f"/search?callee=payments&errors=true&{WINDOW}"}
+    answers = Asked()
+    answers.alerts = Rules(edge, seen)
+    text = Client(page_app(answers)).get("/alerts").text
+    assert text.count('class="level"') == 2
+    ends = [{name: value for name, value in params.items() if name not in {"from", "to"}} for params in asked]
+    assert ends == [{"caller": "orders", "callee": "payments", "env": "prod"}, {"callee": "payments"}]
 
 
 def test_home_says_what_fires():

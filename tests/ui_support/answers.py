@@ -324,7 +324,7 @@ class ShopAnswers(WhyAnswers):
         return {"oldest_us": NOW - 86_400_000_000, "newest_us": NOW, "traces": 9, "empty": False}
 
     def series(self, params: Any) -> dict[str, Any]:
-        return series_of(params["service"])
+        return series_of(params.get("service") or params["callee"])
 
     def heatmap(self, params: Any) -> dict[str, Any]:
         return heat_of()

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hopline_query.answers.dependencies import callers_view
+from hopline_query.answers.edge_series import edge_series
 from hopline_query.latency.figures import (
     PERMILLES,
     Figures,
@@ -101,7 +102,9 @@ def _compare(
 
 
 def series(reader: SpanReader, params: Params) -> dict[str, Any]:
-    """Figures of each group slot by slot."""
+    """Figures of each group slot by slot; of an edge of the map, where one of its ends is named."""
+    if params.text("caller") or params.text("callee"):
+        return edge_series(reader, params)
     base = params.figures()
     query = fitted(replace(base, step_us=params.step(base.scope), placed=True))
     step = query.step_us

@@ -154,7 +154,7 @@ STATS = _described(
 )
 SERIES = _described(
     "Rates, errors and latency by slot",
-    f"service operation kind view group step limit {RANGE_PARAMETERS}",
+    f"service operation kind view group caller callee step limit {RANGE_PARAMETERS}",
     path="/series",
 )
 ERRORS = _described("Error groups", f"service operation limit {RANGE_PARAMETERS}", path="/errors")

@@ -19,7 +19,18 @@ from hopline_query.store.planner import (
     slot_length,
     whole_services,
 )
-from hopline_query.store.port import KEYS, MOST_GROUPS, NAMES, Cell, Edge, EdgesQuery, ErrorGroup, FiguresQuery, Scope
+from hopline_query.store.port import (
+    EDGES,
+    KEYS,
+    MOST_GROUPS,
+    NAMES,
+    Cell,
+    Edge,
+    EdgesQuery,
+    ErrorGroup,
+    FiguresQuery,
+    Scope,
+)
 
 SUFFIXES = {TEN_SECONDS_US: "10s", MINUTE_US: "1m", HOUR_US: "1h"}
 """Length of slots -> how tables of such slots are named."""
@@ -39,7 +50,7 @@ def figures(asker: Asker, query: FiguresQuery) -> tuple[dict[tuple[tuple[str, ..
         step=str((query.step_us or scope.to_us) // SECOND_US or 1),
         hist=_histogram("s.hist", query),
         places=_places("s.hist") if query.placed else "[]",
-        more="" if query.group == "caller" else f",\n  {_histogram('s.failed', query)} AS failed, sum(s.status_4xx)",
+        more="" if query.group in EDGES else f",\n  {_histogram('s.failed', query)} AS failed, sum(s.status_4xx)",
         first="s.first_seen" if finer else "s.slot",
         last="s.last_seen" if finer else "s.slot",
         table=table,
@@ -184,25 +195,26 @@ def _table(query: FiguresQuery, slot_us: int) -> str:
     suffix = SUFFIXES[slot_us]
     if query.group in BY_MINUTE:
         return f"stats_instance_{suffix}"
-    if query.group == "caller":
+    if query.group in EDGES:
         return f"all_edges_{suffix}"
     return f"{'services' if whole_services(query) and slot_us > TEN_SECONDS_US else 'stats'}_{suffix}"
 
 
 def _column(key: str, query: FiguresQuery) -> str:
-    if query.group == "caller":
-        key = {"service": "callee", "caller": "caller"}[key]
+    if query.group in EDGES and key == "service":
+        key = "callee"
     return f"toString({key})"
 
 
 def _where(query: FiguresQuery, scope: Scope, conditions: Conditions) -> str:
     parts = [_shared(scope, conditions)]
-    if query.group == "caller":
-        parts.append("side IN ('server', 'consumer')")
+    if query.group in EDGES:
+        parts += ["side IN ('server', 'consumer')"] if query.group == "caller" else []
         # Sides of calls are paired by buckets: only those in range.
         parts.append("bucket >= toDateTime(intDiv({from_s:UInt64}, 3600) * 3600, 'UTC')")
         parts.append("bucket < toDateTime({to_s:UInt64}, 'UTC')")
-        parts += [f"callee = {conditions.bind(query.service)}"] if query.service else []
+        for column, value in (("callee", query.service), ("caller", query.caller)):
+            parts += [f"{column} = {conditions.bind(value)}"] if value else []
         return " AND ".join(parts)
     parts += [f"service = {conditions.bind(query.service)}"] if query.service else []
     if query.group in {"instance", "zone"}:

@@ -9,7 +9,7 @@ from the next wider one, and what no table holds any more is said (:func:`unserv
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hopline_query.store.port import FiguresQuery, Kept, Scope
+from hopline_query.store.port import EDGES, FiguresQuery, Kept, Scope
 
 SECOND_US = 1_000_000
 TEN_SECONDS_US = 10 * SECOND_US
@@ -38,10 +38,10 @@ def kept(now_us: int, rows_us: int, figures_us: int) -> Kept:
 def slot_length(query: FiguresQuery) -> int:
     """Microseconds of the slots to read: the widest that fits the step, or the range, of those that are kept."""
     scope = query.scope
-    finest = MINUTE_US if query.group in BY_MINUTE | {"caller"} else TEN_SECONDS_US
+    finest = MINUTE_US if query.group in BY_MINUTE | EDGES else TEN_SECONDS_US
     if query.step_us:
         wanted = next((w for w in (HOUR_US, MINUTE_US) if query.step_us % w == 0), TEN_SECONDS_US)
-    elif query.group == "caller":
+    elif query.group in EDGES:
         return edge_slot(scope)
     else:
         width = scope.to_us - scope.from_us

@@ -155,6 +155,8 @@ class FiguresQuery:
     service: str = ""
     operation: str = ""
     kind: str = ""
+    caller: str = ""
+    """Of the group ``side`` alone: one caller's node; there ``service`` is the callee's."""
     group: str = "service"
     step_us: int = 0
     histogram: bool = True
@@ -183,8 +185,12 @@ GROUPS = {
 }
 """Grouping of figures -> the columns of its key."""
 
-KEYS = GROUPS | {"entry": ("service", "entry")}
-"""With one that no answer shows: services by entry calls (key ``1``) and others (``0``, without histograms)."""
+KEYS = GROUPS | {"entry": ("service", "entry"), "side": ("service", "caller", "side")}
+"""With those that no answer shows: services by entry calls (key ``1``) and others (``0``, without histograms), and
+edges of the map by the callee's node, the caller's and the kind of the rows that told."""
+
+EDGES = frozenset({"caller", "side"})
+"""Groups of the map's edges."""
 
 NAMES = ("service", "name", "kind", "node", "remote")
 """What :meth:`SpanReader.names` knows of a span."""

@@ -16,7 +16,18 @@ from hopline_query.store.planner import (
     slot_length,
     whole_services,
 )
-from hopline_query.store.port import GROUPS, RECEIVED, Cell, Edge, EdgesQuery, ErrorGroup, FiguresQuery, Scope
+from hopline_query.store.port import (
+    EDGES,
+    GROUPS,
+    KEYS,
+    RECEIVED,
+    Cell,
+    Edge,
+    EdgesQuery,
+    ErrorGroup,
+    FiguresQuery,
+    Scope,
+)
 from hopline_query.topology import aggregate
 from hopline_query.topology.pairing import by_minute
 
@@ -29,14 +40,16 @@ def figures(rows: Sequence[Row], query: FiguresQuery) -> tuple[dict[tuple[tuple[
     scope = cut(query.scope, max(slot_us, query.step_us))
     answer: dict[tuple[tuple[str, ...], int], Figures] = {}
     keyed: Iterable[tuple[Row, tuple[str, ...]]] = ((row, _key(row, query.group)) for row in rows)
-    if query.group == "caller":
-        keyed = ((told.row, (told.callee, told.caller)) for told in aggregate.told_edges(rows, by_minute))
+    if query.group in EDGES:
+        told_edges = aggregate.told_edges(rows, by_minute)
+        parts = len(KEYS[query.group])
+        keyed = ((told.row, (told.callee, told.caller, told.row.kind)[:parts]) for told in told_edges)
     for row, key in keyed:
-        counted = aggregate.is_call(row) if query.group == "caller" else aggregate.counts(row)
-        if not counted or not aggregate.in_scope(row, scope) or not _wanted(row, query):
+        counted = aggregate.is_call(row) if query.group in EDGES else aggregate.counts(row)
+        if not counted or not aggregate.in_scope(row, scope) or not _wanted(row, key, query):
             continue
         start = row.start_us // query.step_us * query.step_us if query.step_us else scope.from_us
-        figures = answer.setdefault((key, start), Figures(status_4xx=None if query.group == "caller" else 0))
+        figures = answer.setdefault((key, start), Figures(status_4xx=None if query.group in EDGES else 0))
         # The roll-ups know a row's time by its slot.
         width = TEN_SECONDS_US if whole_services(query) else MINUTE_US if query.group in BY_MINUTE else slot_us
         seen = row.start_us // width * width
@@ -49,7 +62,7 @@ def figures(rows: Sequence[Row], query: FiguresQuery) -> tuple[dict[tuple[tuple[
             figures.hist = {}
         if not query.histogram or (query.group == "entry" and key[1] == "0"):
             figures.hist = {}
-        if not figures.hist or query.group == "caller":
+        if not figures.hist or query.group in EDGES:
             figures.failed = {}
     return answer, scope, slot_us
 
@@ -122,7 +135,7 @@ def heatmap(rows: Sequence[Row], query: FiguresQuery, columns: int) -> list[Cell
     calls: Counter[tuple[int, int]] = Counter()
     failed: Counter[tuple[int, int]] = Counter()
     for row in rows:
-        if row.duration_us is not None and aggregate.in_scope(row, scope) and _wanted(row, query):
+        if row.duration_us is not None and aggregate.in_scope(row, scope) and _wanted(row, (), query):
             place = ((row.start_us - scope.from_us) // step, bucket(row.duration_us))
             calls[place] += 1
             failed[place] += row.error
@@ -134,7 +147,9 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
-def _wanted(row: Row, query: FiguresQuery) -> bool:
+def _wanted(row: Row, key: tuple[str, ...], query: FiguresQuery) -> bool:
+    if query.group == "side":
+        return query.service in {"", key[0]} and query.caller in {"", key[1]}
     if query.service not in {"", row.service}:
         return False
     if query.group == "caller":

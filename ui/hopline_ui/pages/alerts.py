@@ -52,6 +52,13 @@ class Link:
         return bool(self.params)
 
     @property
+    def edge(self) -> dict[str, str]:
+        """The ends of the calls that it counts; empty where it counts those of a service by itself."""
+        if "callee" not in self.params:
+            return {}
+        return {name: self.params[name] for name in ("caller", "callee", "env") if name in self.params}
+
+    @property
     def why(self) -> dict[str, str]:
         """What explains the same calls; of an edge those of its callee."""
         kept: dict[str, str] = {name: self.params[name] for name in EXPLAINED if name in self.params}
@@ -126,12 +133,14 @@ def _traces(site: Site, link: Link) -> Answer:
 def _chart(site: Site, alert: Answer, link: Link, now_us: int) -> dict[str, Any] | None:
     """The measure around the time at which the alert began; None where there is no series of it."""
     measure, labels = alert["measure"], alert["labels"]
-    if "service" not in labels or "callee" in link.params or measure not in {*FORMS} - {"behind_s"}:
+    # Of an edge, or of a service as its callers see it.
+    asked = link.edge or labels
+    if not ({"service", "callee"} & {*asked}) or measure not in {*FORMS} - {"behind_s"}:
         return None
     since = alert["since_us"]
     range_ = {"from": str(max(0, since - AROUND_US)), "to": str(min(since + AROUND_US, max(now_us, since + 1)))}
     try:
-        answer = site.service.series({**labels, **range_})
+        answer = site.service.series({**asked, **range_})
     except QueryError:
         return None
     if not answer["series"]:
