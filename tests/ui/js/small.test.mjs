@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rectangle } from "../../../ui/hopline_ui/static/js/canvas.js";
+import { clocks } from "../../../ui/hopline_ui/static/js/charts.js";
 import { cellsUnder, coarser, moved, paramsOf, sumOf } from "../../../ui/hopline_ui/static/js/heat_model.js";
 import { delay } from "../../../ui/hopline_ui/static/js/poll.js";
 import { walked } from "../../../ui/hopline_ui/static/js/results.js";
@@ -126,4 +127,11 @@ test("U2: a calendar field is read and filled in the zone that is shown", () => 
   assert.equal(instantOf("2026-11-27T16:05:09", "utc"), "2026-11-27T16:05:09Z");
   assert.equal(instantOf(fieldValue(us, "local"), "local"), "2026-11-27T16:05:09Z");
   assert.equal(instantOf("", "utc"), "");
+});
+
+test("U7: no two ticks of a chart say the same time", () => {
+  const stamp = (seconds) => new Date(seconds * 1000).toISOString().replace("T", " ");
+  assert.deepEqual(clocks([0, 60, 120], stamp), ["00:00", "00:01", "00:02"]);
+  assert.deepEqual(clocks([30, 60, 90], stamp), ["00:00:30", "00:01:00", "00:01:30"]);
+  assert.deepEqual(clocks([], stamp), []);
 });

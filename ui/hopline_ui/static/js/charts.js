@@ -68,6 +68,12 @@ function topOf({ tails, ghosts }) {
   return [...tails, ...ghosts].flat().reduce((most, [, value]) => Math.max(most, value ?? 0), 0);
 }
 
+/** Times of ticks, no two alike: with seconds where some are less than a minute apart. */
+export function clocks(ticks, stamp) {
+  const end = ticks.some((s) => s % 60 !== 0) ? 19 : 16;
+  return ticks.map((s) => stamp(s).slice(11, end));
+}
+
 /**
  * @param {HTMLElement} place
  * @param {{times: number[], lines: {label: string, values: (number|null)[], tone: string, area?: boolean}[], format: (value: number|null) => string, least: number, zone: string, label: string, extras: () => {tails: [number, number|null][][], ghosts: [number, number|null][][], levels: number[]}, marks?: {at: number, text: string, href: string, title: string}[], onBrush: (from: number, to: number) => void}} options
@@ -84,7 +90,7 @@ export function chart(place, { times, lines, format, least, zone, label, extras,
     legend: { live: true },
     scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, topOf(extras()) * 1.04, least)] } },
     tzDate: (seconds) => (zone === "local" ? new Date(seconds * 1000) : globalThis.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC")),
-    axes: [{ ...axis, size: 34, gap: 8, values: (_plot, ticks) => ticks.map((s) => stamp(s).slice(11, 16)) }, { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) }],
+    axes: [{ ...axis, size: 34, gap: 8, space: 66, values: (_plot, ticks) => clocks(ticks, stamp) }, { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) }],
     series: [
       { label, value: (_plot, s) => (s === null ? "–" : stamp(s).slice(11, 19)) },
       ...lines.map((line) => ({
