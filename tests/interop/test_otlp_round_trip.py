@@ -65,10 +65,14 @@ links = st.builds(
     },
     st.integers(1, 9), attributes_of(st.sampled_from("pq"), values), st.sampled_from(["", "o=1"]), counts,
 )  # fmt: skip
+said = st.sampled_from(["boom", "row 7: held", ""]).map(lambda text: {"stringValue": text})
+lines = st.just({"stringValue": "a\nb: c"})
 events = st.builds(
     lambda name, at, found: {"name": name, "timeUnixNano": f"{NOW + at}000", "attributes": found},
     st.sampled_from(["cache", "exception", "log"]), st.integers(-9, 9),
-    attributes_of(st.sampled_from(["message", "m"]), values),
+    attributes_of(st.sampled_from(["message", "m"]), values) | st.fixed_dictionaries(
+        {}, optional={"type": said, "message": said | lines | values, "stacktrace": said | lines}
+    ).map(lambda found: [{"key": f"exception.{part}", "value": value} for part, value in found.items()]),
 )  # fmt: skip
 
 

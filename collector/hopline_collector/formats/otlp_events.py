@@ -31,16 +31,26 @@ def _text(event: Event) -> str:
 
 
 def event_text(name: str, found: Mapping[str, str]) -> str:
-    """The value of an event's annotation: what the exception was, its one message, or the attributes as JSON."""
+    """The value of an event's annotation: a plain exception as text, its one message, or the attributes as JSON."""
     if not found:
         return ""
-    if name == "exception" and _EXCEPTION.issuperset(found):
-        head = ": ".join(filter(None, (found.get("exception.type"), found.get("exception.message"))))
-        return str("\n".join(filter(None, (head, found.get("exception.stacktrace")))))
+    if name == "exception" and _EXCEPTION.issuperset(found) and (text := _exception(found)):
+        return text
     if len(found) == 1 and name != "exception" and type(found.get("message")) is str:
         return found["message"]
     return msgspec.json.encode(native(found)).decode("utf-8", "replace")
 
 
-_EXCEPTION: Final = frozenset({"exception.type", "exception.message", "exception.stacktrace", "exception.escaped"})
+def _exception(found: Mapping[str, str]) -> str:
+    """`type: message` and the stack below it; empty where these would not be told apart again."""
+    parts = [found[key] for key in (KIND, MESSAGE, STACK) if key in found]
+    kind, message, stack = found.get(KIND, ""), found.get(MESSAGE, ""), found.get(STACK, "")
+    if not kind or ": " in kind or "\n" in kind + message or any(type(part) is not str or not part for part in parts):
+        return ""
+    head = f"{kind}: {message}" if message else kind
+    return f"{head}\n{stack}" if stack else head
+
+
+KIND, MESSAGE, STACK = "exception.type", "exception.message", "exception.stacktrace"
+_EXCEPTION: Final = frozenset({KIND, MESSAGE, STACK, "exception.escaped"})
 """What the text of an exception is made of, and what nobody reads of it."""
