@@ -32,7 +32,8 @@ def configured():
         tracing.activate(before)
 
 
-# kafka-python leaves the sockets of refused connections to the collector of garbage.
+# kafka-python leaves the sockets of refused connections to the collector of garbage, which may free them in the test
+# after: none of these tests is the last of the file.
 LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -112,6 +113,22 @@ def test_text_that_is_no_unicode(configured, kafka_broker, topic):
     assert hopline.flush(60)
     (message,) = [m for _, _, m in read(kafka_broker, name, 2)]
     assert [row[5] for row in message[2]] == ["root", "bad ?"]
+
+
+@LEAKS
+def test_only_our_own_producer_is_quiet(configured, caplog):
+    """S7: an outage does not flood the application's log, and the application's own use of Kafka logs as ever."""
+    level = logging.getLogger("kafka").level
+    with socket.socket() as taken, caplog.at_level(logging.INFO):
+        taken.bind(("127.0.0.1", 0))
+        configured(SimpleNamespace(address=f"127.0.0.1:{taken.getsockname()[1]}"), "hopline.spans")
+        with hopline.span("lost"):
+            pass
+        wait_until(lambda: hopline.counters()["events"].get("send_failures", 0) > 1, what="an outage")
+        logging.getLogger("kafka.producer.kafka").error("the application's own")
+    said = [record.message for record in caplog.records if record.name.startswith("kafka")]
+    assert said == ["the application's own"]
+    assert logging.getLogger("kafka").level == level
 
 
 @LEAKS
@@ -234,19 +251,3 @@ def test_options():
     assert (options["security_protocol"], options["linger_ms"]) == ("SASL_SSL", 5)
     options = producer_options(Config(endpoint="kafka://a:1", kafka_options="sasl_plain_password=0123,4"))
     assert options["sasl_plain_password"] == "0123,4"
-
-
-@LEAKS
-def test_only_our_own_producer_is_quiet(configured, caplog):
-    """S7: an outage does not flood the application's log, and the application's own use of Kafka logs as ever."""
-    level = logging.getLogger("kafka").level
-    with socket.socket() as taken, caplog.at_level(logging.INFO):
-        taken.bind(("127.0.0.1", 0))
-        configured(SimpleNamespace(address=f"127.0.0.1:{taken.getsockname()[1]}"), "hopline.spans")
-        with hopline.span("lost"):
-            pass
-        wait_until(lambda: hopline.counters()["events"].get("send_failures", 0) > 1, what="an outage")
-        logging.getLogger("kafka.producer.kafka").error("the application's own")
-    said = [record.message for record in caplog.records if record.name.startswith("kafka")]
-    assert said == ["the application's own"]
-    assert logging.getLogger("kafka").level == level
