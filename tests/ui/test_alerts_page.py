@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hopline_query.errors import StoreUnavailableError
+from hopline_ui.drawing import threshold_chart
 from ui_support import Client, ShopAnswers, page_app
 from ui_support.alerts import FIRING, LOST, SLOW, WINDOW, Rules
 
@@ -52,6 +55,20 @@ def test_an_edge_and_callers_have_their_chart():
     assert text.count('class="level"') == 2
     ends = [{name: value for name, value in params.items() if name not in {"from", "to"}} for params in asked]
     assert ends == [{"caller": "orders", "callee": "payments", "env": "prod"}, {"callee": "payments"}]
+
+
+SHARES = st.floats(0, 1) | st.sampled_from([0.0, 5e-324, 1.0 - 2**-53, 1.0])
+
+
+@given(st.lists(SHARES | st.none(), min_size=2, max_size=20), SHARES)
+def test_no_chart_of_a_share_goes_beyond_the_whole(values: list[float | None], threshold: float):
+    """A1: the scale reaches over all values and the threshold, with room around them, but never above 100 %."""
+    chart = threshold_chart(range(len(values)), values, threshold, 0, 1.0)
+    known = [value for value in values if value is not None]
+    assert (chart is None) == (len(known) < 2)
+    if chart:
+        assert 0 <= chart["low"] <= min(*known, threshold)
+        assert max(*known, threshold) <= chart["high"] <= 1
 
 
 def test_home_says_what_fires():

@@ -1,5 +1,6 @@
 """Small drawings as SVG path data: sparklines, edges of the map."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -27,26 +28,30 @@ def spark(values: Sequence[float | None], beside: Sequence[float | None] = ()) -
 
 
 def threshold_chart(
-    times: Sequence[int], values: Sequence[float | None], threshold: float, mark_us: int
+    times: Sequence[int],
+    values: Sequence[float | None],
+    threshold: float,
+    mark_us: int,
+    most_possible: float = math.inf,
 ) -> dict[str, Any] | None:
     """A line over ``CHART_WIDTH`` x ``CHART_HEIGHT`` with a level and an upright mark; None with fewer than two values.
 
-    ``line`` leaves gaps where values are missing, ``low`` and ``high`` are what the bottom and the top stand for.
+    ``line`` leaves gaps where values are missing, ``low`` and ``high`` are what the bottom and the top stand for; there
+    is no room above ``most_possible``, which is 1 for shares.
     """
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return None
     least, most = min(*known, threshold), max(*known, threshold)
     room = (most - least or abs(most) or 1.0) * 0.12
-    # A share has no room above 1.
-    low, high = max(least - room, 0.0), 1.0 if most == 1.0 else most + room
+    low, high = max(least - room, 0.0), max(most, min(most + room, most_possible))
     span = max(times[-1] - times[0], 1)
 
     def x(us: int) -> float:
         return round(min(max((us - times[0]) / span, 0.0), 1.0) * CHART_WIDTH, 1)
 
     def y(value: float) -> float:
-        return round(CHART_HEIGHT - (value - low) / (high - low) * CHART_HEIGHT, 1)
+        return round(CHART_HEIGHT - (value - low) / (high - low or 1.0) * CHART_HEIGHT, 1)
 
     path, pen = [], "M"
     for us, value in zip(times, values, strict=True):

@@ -1,5 +1,6 @@
 """Alerts: what fires, with the figure over time that made it fire and the calls that it counts."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -146,7 +147,7 @@ def _chart(site: Site, alert: Answer, link: Link, now_us: int) -> dict[str, Any]
     if not answer["series"]:
         return None
     series = answer["series"][0]
-    rates = [None if rate is None else 1 - rate for rate in series["error_rate"]]
-    values = rates if measure == "success_rate" else series[measure]
+    is_share = measure == "success_rate"
+    values = [None if rate is None else 1 - rate for rate in series["error_rate"]] if is_share else series[measure]
     full = [None if filling else value for value, filling in zip(values, answer["filling"], strict=True)]
-    return threshold_chart(answer["times"], full, alert["threshold"], since)
+    return threshold_chart(answer["times"], full, alert["threshold"], since, 1.0 if is_share else math.inf)
