@@ -314,7 +314,7 @@ class HandOver:
             lane.bytes -= len(lane.messages.popleft().body)
         self._gathering.learn(block.counts)
         lane.start, lane.plan, lane.block = plan.end, None, None
-        lane.since = lane.done_at["commit"] = self._monotonic()
+        lane.since = lane.ended = lane.done_at["commit"] = self._monotonic()
         self.progress += 1
 
     def _entry(self, lane: Lane, plan: Plan, counts: Counts) -> LedgerEntry:

@@ -11,6 +11,12 @@ from hopline_collector.handover.lanes import Lane
 _ROW_BYTES: Final = 190.0
 """First guess of bytes per row; corrected by what blocks turn out to hold."""
 
+_SMALL: Final = 1 / 40
+"""Of the largest block: with fewer rows the fixed cost of an insert is most of what they cost."""
+
+_SMALL_SECONDS: Final = 3.0
+"""From one small block to the next, in times of what a block is gathered at least."""
+
 _JOINING: Final = joining(DECODERS)
 
 
@@ -22,7 +28,8 @@ class HandOverSettings:
     """Reached only when more waits than comes in a second."""
     block_seconds: float = 1.0
     block_seconds_most: float = 3.0
-    """With many partitions, and while catching up, blocks are gathered longer: every insert has a fixed cost."""
+    """With many partitions, while catching up, and while little comes, blocks are gathered longer: every insert has a
+    fixed cost."""
     buffer_bytes: int = 64 * 1024 * 1024
     """Bound of what is read and not yet stored, over all partitions."""
     collector: str = ""
@@ -64,7 +71,10 @@ class Gathering:
             return float("inf")
         if lane.bytes >= self._block_bytes():
             return 0.0
-        return lane.since + self._seconds(pace) - self._monotonic()
+        due = lane.since + self._seconds(pace)
+        if lane.bytes < self._block_bytes() * _SMALL:
+            due = max(due, lane.ended + self._between_small_blocks())
+        return due - self._monotonic()
 
     def cut(self, lane: Lane) -> int:
         """The end of the next block: as many messages as fit, at least one."""
@@ -85,3 +95,7 @@ class Gathering:
             return self._settings.block_seconds_most
         spread = self._settings.block_seconds * pace.active / 2
         return min(max(self._settings.block_seconds, spread), self._settings.block_seconds_most)
+
+    def _between_small_blocks(self) -> float:
+        """What comes after a pause does not wait for it: only a steady trickle is gathered so long."""
+        return min(_SMALL_SECONDS * self._settings.block_seconds, self._settings.block_seconds_most)

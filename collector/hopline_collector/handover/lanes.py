@@ -38,6 +38,8 @@ class Lane:
     bytes: int = 0
     since: float = 0.0
     """When the oldest waiting message came, on the monotonic clock."""
+    ended: float = float("-inf")
+    """When the last block was stored and committed, on the monotonic clock."""
     opened: bool = False
     """The ledger was asked where to begin."""
     log: Log = field(default_factory=Log)
