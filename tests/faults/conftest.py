@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
+from hopline_collector.store.migrate import migrate
+from support.clickhouse_server import Shards
 from support.killing import Rig
 from support.process import Children
 from support.small_disk import small_disk
@@ -17,3 +20,12 @@ def rig(children: Children) -> Iterator[Rig]:
     built = Rig(children)
     yield built
     built.close()
+
+
+@pytest.fixture
+def cluster(own_shards: Shards) -> Shards:
+    """Three shards with their tables: on a cluster `hopline migrate` alone makes those."""
+    store = ClickHouse(StoreSettings(**own_shards.store))
+    migrate(store)
+    store.close()
+    return own_shards

@@ -96,6 +96,7 @@ def test_thinning_is_killed_at_every_step(chore: Chore) -> None:
     store = chore.open()
     migrate(store)
     fill(store)
+    settle(store, THINNED_AT)
     before = figures(store)
     chore.close(store)
 
@@ -106,8 +107,9 @@ def test_thinning_is_killed_at_every_step(chore: Chore) -> None:
     assert chore.run("thin", THINNED_AT + 99, staying) == 0
 
     store = chore.open()
-    for table in ("spans", "spans_by_service", "traces"):
+    for table in ("spans", "spans_by_service", "traces", "settled", "settled_calls"):
         assert left(store, table) == [2, 3, 4, 5, 6, 8]
+    assert left(store, "settled_causes") == [2]
     assert left(store, "links_to") == []
     assert figures(store) == before
     chore.close(store)

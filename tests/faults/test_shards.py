@@ -1,41 +1,33 @@
-"""Shards of a cluster that die under load: every table equals the oracle in the end."""
+"""Shards of a cluster that die, stay away or hang under load: every table equals the oracle in the end."""
 
 import os
 import random
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from hopline_collector.store.clickhouse import ClickHouse, StoreSettings
-from hopline_collector.store.migrate import migrate
 from hopline_deploy.broker import Broker
 from support.clickhouse_server import Shards
 from support.killing import ROWS, Load, Rig
 from support.waiting import wait_until
 
 FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
-KILLS = 12 if FULL else 3
+KILLS = 50 if FULL else 3
+AWAY_SECONDS = 60.0 if FULL else 2.0
 
 Topic = Callable[..., str]
 
 
-@pytest.fixture
-def cluster(own_shards: Shards) -> Shards:
-    """Three shards with their tables: on a cluster `hopline migrate` alone makes those."""
-    store = ClickHouse(StoreSettings(**own_shards.store))
-    migrate(store)
-    store.close()
-    return own_shards
-
-
 class Line:
-    """Two collectors on four partitions of a topic, under load."""
+    """Three collectors on six partitions of a topic, under load."""
 
     def __init__(self, rig: Rig, broker: Broker, topic: str, cluster: Shards) -> None:
         shared: dict[str, Any] = {**cluster.store, "kafka": broker.address, "topics": {topic: "native"}}
-        self.collectors = [rig.collector(**shared, group=topic, instance=name) for name in ("one", "two")]
-        self.load: Load = rig.kafka_load(broker.address, topic, 4)
+        self.collectors = [rig.collector(**shared, group=topic, instance=name) for name in ("one", "two", "three")]
+        self.load: Load = rig.kafka_load(broker.address, topic, 6)
         for collector in self.collectors:
             collector.start()
         self.collectors[0].wait_for_rows(10 * ROWS)
@@ -54,14 +46,14 @@ class Line:
         first.wait_for_rows(len(self.load.acknowledged) * ROWS)
         for collector in self.collectors:
             wait_until(lambda of=collector: not of.troubles(), what="health")  # type: ignore[misc]
-        assert [collector.stop() for collector in self.collectors] == [0, 0]
-        self._rig.check_at(self._cluster.url, self.load.acknowledged, cluster=self._cluster.name, replicated=False)
+        assert [collector.stop() for collector in self.collectors] == [0, 0, 0]
+        self._rig.check_at(bodies=self.load.acknowledged, **self._cluster.store)
 
 
 @pytest.fixture
 def line(rig: Rig, kafka_broker: Broker, topic: Topic, cluster: Shards) -> Line:
     """All of it, running."""
-    return Line(rig, kafka_broker, topic(4), cluster)
+    return Line(rig, kafka_broker, topic(6), cluster)
 
 
 def test_shards_that_are_killed_again_and_again(line: Line, cluster: Shards) -> None:
@@ -71,9 +63,33 @@ def test_shards_that_are_killed_again_and_again(line: Line, cluster: Shards) -> 
         shard = source.choice(cluster.servers)
         shard.kill9()
         if turn % 2:
-            line.collectors[1].kill9()
-            line.collectors[1].start()
+            collector = source.choice(line.collectors)
+            collector.kill9()
+            collector.start()
         line.more(source.randrange(20))
         shard.start()
         line.more(source.randrange(20))
+    line.end()
+
+
+def told(line: Line) -> bool:
+    """Whether a collector says in its health that it cannot store."""
+    return any("store" in collector.troubles() for collector in line.collectors)
+
+
+def test_a_shard_that_stays_away_and_one_that_hangs(line: Line, cluster: Shards) -> None:
+    """K1, K3: health says so, what comes meanwhile waits in the broker, and once they are back all is stored, once."""
+    away, hung = cluster.servers[1:]
+    away.kill9()
+    wait_until(lambda: told(line), what="health that names the store while a shard is away")
+    threading.Event().wait(AWAY_SECONDS)
+    line.more(20)
+    away.start()
+    wait_until(lambda: not told(line), what="health without troubles")
+    # It takes connections and answers none.
+    hung.send(signal.SIGSTOP)
+    wait_until(lambda: told(line), what="health that names the store while a shard hangs")
+    threading.Event().wait(AWAY_SECONDS)
+    line.more(20)
+    hung.send(signal.SIGCONT)
     line.end()

@@ -4,15 +4,19 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hopline_deploy.broker import Broker
 from support.clickhouse_server import Server as ClickHouseServer
+from support.clickhouse_server import Shards
 from support.killing import ROWS, Rig
 from support.waiting import wait_until
 
-STEPS = ("built", "inserted", "accounted") if os.environ.get("HOPLINE_TEST_FULL") else ("inserted",)
+FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
+STEPS = ("built", "inserted", "accounted") if FULL else ("inserted",)
+STORES = ("server", "shards") if FULL else ("server",)
 
 Topic = Callable[..., str]
 
@@ -22,16 +26,25 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
+@pytest.fixture(params=STORES)
+def held(request: pytest.FixtureRequest) -> ClickHouseServer | Shards:
+    """Where the rows are kept."""
+    found: ClickHouseServer | Shards = request.getfixturevalue(
+        {"server": "own_clickhouse", "shards": "cluster"}[request.param]
+    )
+    return found
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_rebalance_between_plan_and_commit(
-    rig: Rig, kafka_broker: Broker, topic: Topic, own_clickhouse: ClickHouseServer, step: str
+    rig: Rig, kafka_broker: Broker, topic: Topic, held: ClickHouseServer | Shards, step: str
 ) -> None:
     """C9, C1: three collectors, six partitions; one sleeps past its session with a block under way and wakes up.
 
     Its partitions went to the others, who ended its block under its plan; what it still does changes nothing.
     """
     name = topic(6)
-    shared = {"url": own_clickhouse.url, "kafka": kafka_broker.address, "topics": {name: "native"}, "group": name}
+    shared: dict[str, Any] = {**held.store, "kafka": kafka_broker.address, "topics": {name: "native"}, "group": name}
     sleeper = rig.collector(**shared, freeze_at=step)
     others = [rig.collector(**shared), rig.collector(**shared)]
     running = rig.kafka_load(kafka_broker.address, name, 6)
@@ -49,7 +62,7 @@ def test_a_rebalance_between_plan_and_commit(
     wait_until(lambda: len(running.acknowledged) > count + 30, what="load for all three")
     running.stop()
     sleeper.wait_for_rows(len(running.acknowledged) * ROWS)
-    owners = own_clickhouse.execute("SELECT uniqExact(collector) FROM hopline.ledger").split()
+    owners = held.execute("SELECT uniqExact(collector) FROM hopline.ledger").split()
     assert int(owners[0]) == 3
     assert [collector.stop() for collector in (sleeper, *others)] == [0, 0, 0]
-    rig.check_at(own_clickhouse.url, running.acknowledged)
+    rig.check_at(bodies=running.acknowledged, **held.store)

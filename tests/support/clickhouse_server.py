@@ -53,6 +53,11 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def store(self) -> dict[str, Any]:
+        """What a collector is told of its store."""
+        return {"url": self.url}
+
     def configure(self, *tcp_ports: int, cluster: str = CLUSTER) -> None:
         """Say which servers are the shards of the cluster."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -124,6 +129,10 @@ class Shards:
             server.launch()
         for server in self.servers:
             server.wait()
+
+    def execute(self, statement: str) -> str:
+        """Run `statement` on the first; its answer as tab-separated text."""
+        return self.servers[0].execute(statement)
 
 
 def running_server(folder: Path) -> Iterator[Server]:
