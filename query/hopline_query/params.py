@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hopline_collector.block.limits import NEWEST_US, one_line, stored_uid
+from hopline_collector.block.limits import NEWEST_US, stored_text
 from hopline_query.errors import BadRequestError
 from hopline_query.search.aliases import throughout
 from hopline_query.search.filter import And, Expression, Term, parse_filter
@@ -27,6 +27,9 @@ STEPS = {"10s": 10_000_000, "1m": MINUTE_US, "5m": 5 * MINUTE_US, "1h": HOUR_US}
 
 NAMES = frozenset({"uid", "service", "operation", "caller", "callee", "instance", "error_type", "env"})
 """Parameters that name something stored."""
+
+_COLUMN_OF = {"operation": "name", "caller": "peer", "callee": "peer"}
+"""Where a parameter of :data:`NAMES` is not called like a column that holds such names."""
 
 AHEAD_US = NEWEST_US
 """How far ahead of its arrival a row may be dated: by so much a clock may be fast."""
@@ -80,9 +83,9 @@ class Params:
         return self._values.keys()
 
     def text(self, name: str, default: str = "") -> str:
-        """The value without blanks around it; a name in one line, as names are stored. Blanks alone are no name."""
+        """The value without blanks around it; a name as names are stored. Blanks alone are no name."""
         given = str(self._values.get(name) or "")
-        value = stored_uid(given) if name == "uid" else one_line(given) if name in NAMES else given.strip()
+        value = stored_text(_COLUMN_OF.get(name, name), given) if name in NAMES else given.strip()
         if given and not value and name in NAMES:
             raise BadRequestError(f"{name} is blank", field=name, column=1)
         return value or default

@@ -6,7 +6,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
-from hopline_collector.block.limits import stored_uid
+from hopline_collector.block.limits import stored_text
 from hopline_collector.door.sender import SEEN
 from hopline_query.answers import (
     causes,
@@ -245,7 +245,7 @@ class QueryService:
         field = {"trace": "trace_id", "user": "uid", "filter": "filter"}.get(found.kind)
         answer |= {field: found.value} if field else {}
         if found.kind == "filter" and self._is_user(text):
-            answer["uid"] = stored_uid(text)
+            answer["uid"] = stored_text("uid", text)
         return answer
 
     def rows_by_ids(self, ids: Sequence[str], field: str) -> raw.Traces:
@@ -268,7 +268,7 @@ class QueryService:
 
     def _is_user(self, text: str) -> bool:
         """Whether rows carry exactly this uid: no other of those that begin so sorts before it."""
-        return self._reader.uids_like(stored_uid(text), 1) == [stored_uid(text)]
+        return self._reader.uids_like(stored_text("uid", text), 1) == [stored_text("uid", text)]
 
     def _opaque(self, text: str) -> str:
         """The id under which another tracer's own id, as its logs print it, is stored; empty where none is."""

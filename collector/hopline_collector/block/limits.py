@@ -61,8 +61,6 @@ class TextLimit:
     """May have several lines, and blanks at its ends; all others are names."""
 
 
-_UID_BYTES: Final = 256
-
 TEXT_LIMITS: Final = (
     TextLimit("service", 128, required=True),
     TextLimit("name", 256, required=True),
@@ -78,7 +76,7 @@ TEXT_LIMITS: Final = (
     TextLimit("caller_zone", 64),
     TextLimit("caller_name", 256),
     TextLimit("peer", 256),
-    TextLimit("uid", _UID_BYTES),
+    TextLimit("uid", 256),
 )
 
 PATH_CHARACTERS: Final = 160
@@ -120,6 +118,23 @@ def cut(text: str, max_bytes: int) -> str:
     return raw[:max_bytes].decode("utf-8", "ignore")
 
 
-def stored_uid(text: str) -> str:
-    """A user's id as rows keep it."""
-    return cut(one_line(clean(text)), _UID_BYTES).rstrip()
+_LIMIT_OF: Final = {limit.column: limit for limit in TEXT_LIMITS}
+
+
+def stored_text(column: str, text: str) -> str:
+    """``text`` as rows keep it in a column of :data:`TEXT_LIMITS`; as it is for any other."""
+    limit = _LIMIT_OF.get(column)
+    if limit is None:
+        return text
+    kept = cut(clean(text) if limit.lines else one_line(clean(text)), limit.max_bytes)
+    return kept if limit.lines else kept.rstrip()
+
+
+def stored_key(text: str) -> str:
+    """A key of a tag or an attr as rows keep it."""
+    return cut(clean(text), KEY_BYTES)
+
+
+def stored_value(text: str, max_bytes: int) -> str:
+    """A value of a tag (:data:`VALUE_BYTES`) or an attr (:data:`ATTR_BYTES`) as rows keep it."""
+    return cut(clean(text), max_bytes)

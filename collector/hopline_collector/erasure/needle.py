@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from hopline_collector.block.limits import stored_uid
+from hopline_collector.block.limits import stored_text
 
 _WORD: Final = "0-9A-Za-z_"
 
@@ -49,7 +49,7 @@ class Needle:
 
     def _texts(self) -> tuple[str, ...]:
         """What was asked for, and where that is another text, what rows keep of it: one line, cut at a limit."""
-        stored = "" if self.trace else stored_uid(self.text)
+        stored = "" if self.trace else stored_text("uid", self.text)
         return (self.text, stored) if stored not in {"", self.text} else (self.text,)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from hopline_collector import known_trace
-from hopline_collector.block.limits import stored_uid
+from hopline_collector.block.limits import stored_text
 from hopline_query.params import AHEAD_US, Params, cursor
 from hopline_query.search.filter import Expression, Term, terms
 from hopline_query.store.paging import Found, order_value
@@ -48,7 +48,7 @@ def points(reader: Searching, params: Params, query: SearchQuery) -> dict[str, A
 
 def user(reader: SpanReader, uid: str, params: Params, sampled: Callable[[Params], bool]) -> dict[str, Any]:
     """A user's traces newest first, by day, and what sampling may have left out (``sampled``: see :func:`sampled`)."""
-    uid = stored_uid(uid)
+    uid = stored_text("uid", uid)
     retention = params.settings.retention_us
     scope = params.scope(retention, ahead_us=AHEAD_US)
     query = replace(params.search_within(scope), uid=uid)

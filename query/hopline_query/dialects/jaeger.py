@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from hopline_collector.block.limits import stored_text
 from hopline_query.answers.raw import Traces
 from hopline_query.dialects.zipkin import label
 from hopline_query.errors import BadRequestError, NotFoundError
@@ -15,6 +16,7 @@ from hopline_query.search.aliases import meant
 from hopline_query.search.fields import flag
 from hopline_query.search.filter import Expression, Or, Term, all_of
 from hopline_query.search.ids import trace_id_of
+from hopline_query.search.kept import kept
 from hopline_query.service import QueryService
 from hopline_query.store.port import HISTORY_US, Scope, SearchQuery
 from hopline_query.topology.aggregate import USER
@@ -128,8 +130,8 @@ def search_query(now_us: int, values: Mapping[str, str], tags: Sequence[str]) ->
         raise BadRequestError(f"parameter 'limit' must be between 1 and {MOST_TRACES}", field="limit")
     return SearchQuery(
         scope=_scope(begin, end, "start"),
-        service=service,
-        operation=values.get("operation", ""),
+        service=stored_text("service", service),
+        operation=stored_text("name", values.get("operation", "")),
         min_span_duration=_duration(values, "minDuration"),
         max_span_duration=_duration(values, "maxDuration"),
         same=tuple(parts),
@@ -200,9 +202,9 @@ def _term(key: str, value: str) -> Expression:
     if key == "error":
         return Term(key, "=", flag(value), key)
     if key in NOTED:
-        return Or((Term(key, "=", value), Term("annotation", "=", value, "annotation")))
+        return Or((kept(Term(key, "=", value)), kept(Term("annotation", "=", value, "annotation"))))
     if key in FACTS:
-        return Or((Term(key, "=", value), Term(key, "=", value, key)))
+        return Or((kept(Term(key, "=", value)), kept(Term(key, "=", value, key))))
     return meant(Term(key, "=", value))
 
 

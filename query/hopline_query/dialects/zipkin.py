@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hopline_collector.block.limits import stored_text
 from hopline_query.answers.raw import Traces
 from hopline_query.errors import BadRequestError, NotFoundError
 from hopline_query.exports import zipkin
@@ -115,7 +116,7 @@ def search_queries(service: QueryService, values: Mapping[str, str]) -> list[Sea
         raise BadRequestError("maxDuration is only valid with minDuration", field="maxDuration")
     if high and high < low:
         raise BadRequestError("maxDuration < minDuration", field="maxDuration")
-    asked, name, remote = (_name(values, key) for key in ("serviceName", "spanName", "remoteServiceName"))
+    asked, name, remote = (_name(values, key) for key in _NAMED)
     known = _spellings(service, asked, scope) if asked else []
     if asked and not known:
         return []
@@ -168,8 +169,8 @@ def label(node: str) -> str:
 
 def _annotation_terms(text: str) -> list[Expression]:
     """``k=v and word``: tags, and words that are a tag's key or an annotation."""
-    asked = [part.strip() for part in text.split(" and ")]
-    parts = [_part(part) for part in asked if part]
+    asked = text.split(" and ")
+    parts = [_part(part) for part in asked if part.strip()]
     # What reads as several may be one text with the word in it.
     whole = text.strip() if len(parts) > 1 and ("=" in asked[0] or "=" not in text) else ""
     return [Or((And(tuple(parts)), _part(whole)))] if whole else parts
@@ -178,15 +179,15 @@ def _annotation_terms(text: str) -> list[Expression]:
 def _part(text: str) -> Expression:
     """A tag or an annotation as it is asked for, or a tag without the blanks around its key and value."""
     key, written, value = text.partition("=")
+    bare, trimmed, text = key.strip(), value.strip(), text.strip()
     if not written:
-        return meant(Term(key, "exists", "", "error" if key == "error" else "", text))
-    bare, trimmed = key.strip(), value.strip()
+        return meant(Term(bare, "exists", "", "error" if bare == "error" else "", text))
     found = [meant(Term(bare, "=", value, "", text))]
     if bare == "error":
         found += _failures(value)
     if trimmed != value:
         found.append(meant(Term(bare, "=", trimmed, "", text)))
-    if (bare, trimmed) != (key, value):
+    if text != f"{bare}={trimmed}":
         found.append(_term("annotation", text))
     return _either(found)
 
@@ -205,8 +206,12 @@ def _either(parts: Sequence[Expression]) -> Expression:
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
 
+_NAMED = {"serviceName": "service", "spanName": "name", "remoteServiceName": "peer"}
+"""What these parameters name, as rows call it."""
+
+
 def _name(values: Mapping[str, str], key: str) -> str:
-    value = (values.get(key) or "").strip().lower()
+    value = stored_text(_NAMED[key], values.get(key) or "").lower()
     return "" if value == "all" and key != "serviceName" else value
 
 

@@ -6,6 +6,7 @@ A sender's own tag of that name counts too, so a term becomes "the tag or the fi
 from dataclasses import replace
 
 from hopline_query.search.filter import And, Expression, Not, Or, Term
+from hopline_query.search.kept import kept
 
 FIELD_OF = {
     "service.name": "service",
@@ -34,16 +35,16 @@ INTERNAL = "internal"
 def meant(term: Term) -> Expression:
     """A term on a tag, or on the field that holds what other tracers keep under this name."""
     if term.field:
-        return term
+        return kept(term)
     if term.key == STATUS and term.op in {"=", "!="} and term.value.upper() == "ERROR":
         failed = replace(term, key="error", op="=", value="true" if term.op == "=" else "false", field="error")
         return Or((term, failed)) if term.op == "=" else failed
     field = FIELD_OF.get(term.key, "")
     if not field:
-        return term
+        return kept(term)
     value = term.value.lower() if field == "kind" else term.value
     value = "local" if field == "kind" and value == INTERNAL else value
-    return Or((term, replace(term, key=field, value=value, field=field)))
+    return Or((kept(term), kept(replace(term, key=field, value=value, field=field))))
 
 
 def throughout(expression: Expression | None) -> Expression | None:
