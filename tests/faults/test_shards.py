@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hopline_deploy.broker import Broker
+from support.accounts import RECEIVED
 from support.clickhouse_server import Shards
 from support.killing import ROWS, Load, Rig
 from support.waiting import wait_until
@@ -37,17 +38,33 @@ class Line:
     def more(self, messages: int) -> None:
         """Wait until so many more were sent."""
         before = len(self.load.acknowledged)
-        wait_until(lambda: len(self.load.acknowledged) >= before + messages, 180, what="load")
+        self._wait(lambda: len(self.load.acknowledged) >= before + messages, "load")
 
     def end(self) -> None:
         """All that was sent is stored, once, and nothing is wrong any more."""
         self.load.stop()
         first = self.collectors[0]
-        first.wait_for_rows(len(self.load.acknowledged) * ROWS)
-        for collector in self.collectors:
-            wait_until(lambda of=collector: not of.troubles(), what="health")  # type: ignore[misc]
+        self._wait(lambda: first.gauge(RECEIVED) >= len(self.load.acknowledged) * ROWS, "all rows in the ledger")
+        self.wait_until_well()
         assert [collector.stop() for collector in self.collectors] == [0, 0, 0]
         self._rig.check_at(bodies=self.load.acknowledged, **self._cluster.store)
+
+    def wait_until_told(self) -> None:
+        """Wait until a collector says in its health that it cannot store."""
+        self._wait(lambda: any("store" in collector.troubles() for collector in self.collectors), "health in trouble")
+
+    def wait_until_well(self) -> None:
+        """Wait until no collector's health knows of any trouble."""
+        self._wait(lambda: not any(collector.troubles() for collector in self.collectors), "health without troubles")
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        """As `wait_until`; servers that ended by themselves are started again."""
+
+        def met() -> bool:
+            self._cluster.revive()
+            return condition()
+
+        wait_until(met, 180, what=what)
 
 
 @pytest.fixture
@@ -72,23 +89,18 @@ def test_shards_that_are_killed_again_and_again(line: Line, cluster: Shards) -> 
     line.end()
 
 
-def told(line: Line) -> bool:
-    """Whether a collector says in its health that it cannot store."""
-    return any("store" in collector.troubles() for collector in line.collectors)
-
-
 def test_a_shard_that_stays_away_and_one_that_hangs(line: Line, cluster: Shards) -> None:
     """K1, K3: health says so, what comes meanwhile waits in the broker, and once they are back all is stored, once."""
     away, hung = cluster.servers[1:]
     away.kill9()
-    wait_until(lambda: told(line), what="health that names the store while a shard is away")
+    line.wait_until_told()
     threading.Event().wait(AWAY_SECONDS)
     line.more(20)
     away.start()
-    wait_until(lambda: not told(line), what="health without troubles")
+    line.wait_until_well()
     # It takes connections and answers none.
     hung.send(signal.SIGSTOP)
-    wait_until(lambda: told(line), what="health that names the store while a shard hangs")
+    line.wait_until_told()
     threading.Event().wait(AWAY_SECONDS)
     line.more(20)
     hung.send(signal.SIGCONT)

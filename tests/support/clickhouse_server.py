@@ -48,6 +48,7 @@ class Server:
         self._children = children
         self._folder = folder
         self._child: Child | None = None
+        self._wanted = False
 
     @property
     def url(self) -> str:
@@ -67,6 +68,7 @@ class Server:
 
     def launch(self) -> None:
         """Start it and do not wait."""
+        self._wanted = True
         script = Path(__file__).with_name("clickhouse_main.py")
         ports = (str(self.port), str(self.tcp_port))
         config = str(self._folder / "config.xml")
@@ -83,10 +85,17 @@ class Server:
         self.wait()
 
     def stop(self) -> None:
+        self._wanted = False
         self._running().stop()
 
     def kill9(self) -> None:
+        self._wanted = False
         self._running().kill9()
+
+    def revive(self) -> None:
+        """Start it again if it ended by itself, as a service manager does."""
+        if self._wanted and not self._running().running():
+            self.start()
 
     def send(self, number: int) -> None:
         """Send a signal: SIGSTOP makes a server that takes connections and does not answer."""
@@ -129,6 +138,11 @@ class Shards:
             server.launch()
         for server in self.servers:
             server.wait()
+
+    def revive(self) -> None:
+        """Start those again that ended by themselves: now and then one aborts when a neighbour dies in an insert."""
+        for server in self.servers:
+            server.revive()
 
     def execute(self, statement: str) -> str:
         """Run `statement` on the first; its answer as tab-separated text."""
