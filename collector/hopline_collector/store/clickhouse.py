@@ -211,9 +211,12 @@ class ClickHouse:
             _close_quietly(handle)
 
     def check(self) -> None:
-        """Return when the store answers, be it others that it answers; raise :class:`StoreError` when it does not."""
+        """Return when the store answers, every shard of it, be it others that it answers; raise :class:`StoreError` else.
+
+        Without one of the shards no block can be stored and no question answered.
+        """
         try:
-            self.ask("SELECT 1")
+            self.ask(f"SELECT count() FROM {self.settings.system('one')}")
         except StoreBusyError:
             log.debug("no handle is free for a look at the store")
 
