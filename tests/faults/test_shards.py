@@ -18,6 +18,8 @@ from support.waiting import wait_until
 FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
 KILLS = 50 if FULL else 3
 AWAY_SECONDS = 60.0 if FULL else 2.0
+CATCH_UP_SECONDS = 900.0 if FULL else 180.0
+"""For what was sent meanwhile, in blocks of a thousand rows."""
 
 Topic = Callable[..., str]
 
@@ -64,7 +66,7 @@ class Line:
             self._cluster.revive()
             return condition()
 
-        wait_until(met, 180, what=what)
+        wait_until(met, CATCH_UP_SECONDS, what=what)
 
 
 @pytest.fixture

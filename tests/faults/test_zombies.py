@@ -17,6 +17,7 @@ from support.waiting import wait_until
 FULL = bool(os.environ.get("HOPLINE_TEST_FULL"))
 STEPS = ("built", "inserted", "accounted") if FULL else ("inserted",)
 STORES = ("server", "shards") if FULL else ("server",)
+CATCH_UP_SECONDS = 600.0 if FULL else 120.0
 
 Topic = Callable[..., str]
 
@@ -61,7 +62,7 @@ def test_a_rebalance_between_plan_and_commit(
     count = len(running.acknowledged)
     wait_until(lambda: len(running.acknowledged) > count + 30, what="load for all three")
     running.stop()
-    sleeper.wait_for_rows(len(running.acknowledged) * ROWS)
+    sleeper.wait_for_rows(len(running.acknowledged) * ROWS, CATCH_UP_SECONDS)
     owners = held.execute("SELECT uniqExact(collector) FROM hopline.ledger").split()
     assert int(owners[0]) == 3
     assert [collector.stop() for collector in (sleeper, *others)] == [0, 0, 0]

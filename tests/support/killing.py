@@ -209,7 +209,8 @@ class Rig:
 
     def check_at(self, url: str, bodies: list[bytes], **more: Any) -> None:
         """Check a store that is running; `more` are settings of it, as those of a collector."""
-        store = ClickHouse(StoreSettings(url=url, **more))
+        # Whole tables are recounted at once.
+        store = ClickHouse(StoreSettings(url=url, query_memory_bytes=1_200_000_000, **more))
         try:
             check_books(store, bodies)
         finally:
