@@ -211,7 +211,7 @@ class ClickHouse:
             _close_quietly(handle)
 
     def check(self) -> None:
-        """Return when the store answers, every shard of it, be it others that it answers; raise :class:`StoreError` else.
+        """Return when the store and every shard of it answers, be it others; raise :class:`StoreError` when not.
 
         Without one of the shards no block can be stored and no question answered.
         """
