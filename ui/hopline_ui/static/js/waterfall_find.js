@@ -5,7 +5,7 @@ import { FLAG, next } from "./waterfall_model.js";
 import { t } from "./words.js";
 
 /** Milliseconds of silence in the box before the server is asked. */
-const PAUSE = 120;
+const PAUSE = 80;
 
 async function ask(traceId, adjusted, text, signal) {
   const path = below(`/api/v1/traces/${traceId}/found`);
