@@ -41,7 +41,7 @@ def quoted(text: str) -> str:
 @given(TEXTS)
 def test_what_was_sent_finds_what_was_kept(text: str) -> None:
     """N12: as a name, a user, a tag and an attr, in our filter and parameters, Zipkin's and Jaeger's."""
-    row = stored(name=text, uid=text, error_text=text, tags={"t": text}, attrs={"a": text}, flags=9)
+    row = stored(name=text, uid=text, error_text=text, tags={"t": text, text: "k"}, attrs={"a": text}, flags=9)
     reader = MemoryReader([row])
     service = QueryService(reader, clock=lambda: NOW)
 
@@ -53,6 +53,8 @@ def test_what_was_sent_finds_what_was_kept(text: str) -> None:
     if len(text) < 4_000:
         for key in ("name", "uid", "error_text", "t", "a"):
             assert finds(Params({"filter": f"{key}={quoted(text)}"}, NOW, QuerySettings()).search()), key
+        for asked in (f"{quoted(text)}=k", quoted(text), f"{quoted(text)}!=l"):
+            assert finds(Params({"filter": asked}, NOW, QuerySettings()).search()), asked
     ends = str(NOW // 1_000 + 1_000)
     if " and " not in text:
         (query,) = zipkin.search_queries(service, {"annotationQuery": f"t={text}", "endTs": ends})

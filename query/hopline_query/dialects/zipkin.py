@@ -169,8 +169,9 @@ def label(node: str) -> str:
 
 def _annotation_terms(text: str) -> list[Expression]:
     """``k=v and word``: tags, and words that are a tag's key or an annotation."""
-    asked = text.split(" and ")
-    parts = [_part(part) for part in asked if part.strip()]
+    # Rows keep no tag without a key: what is asked of one narrows nothing.
+    asked = [part for part in text.split(" and ") if part.partition("=")[0].strip()]
+    parts = [_part(part) for part in asked]
     # What reads as several may be one text with the word in it.
     whole = text.strip() if len(parts) > 1 and ("=" in asked[0] or "=" not in text) else ""
     return [Or((And(tuple(parts)), _part(whole)))] if whole else parts

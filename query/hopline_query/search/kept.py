@@ -10,12 +10,21 @@ from hopline_query.search.filter import Expression, Or, Term
 
 
 def kept(term: Term) -> Expression:
-    """An equality with the text as it is stored: as a tag, and as an attr, which may be longer."""
-    if term.op != "=":
-        return term
+    """A term with its key, and the text that it equals, as they are stored.
+
+    A value is asked for as a tag's and as an attr's, which may be longer; a bare key also as it is, for it may be the
+    text of an annotation.
+    """
     if term.field:
-        return replace(term, value=stored_text(term.field, term.value))
-    key = stored_key(term.key)
-    values = dict.fromkeys((stored_value(term.value, VALUE_BYTES), stored_value(term.value, ATTR_BYTES)))
-    asked = tuple(replace(term, key=key, value=value) for value in values)
-    return asked[0] if len(asked) == 1 else Or(asked)
+        return replace(term, value=stored_text(term.field, term.value)) if term.op == "=" else term
+    stored = replace(term, key=stored_key(term.key))
+    if term.op == "exists":
+        return _either(stored, term)
+    if term.op != "=":
+        return stored
+    tag, attr = (stored_value(term.value, most) for most in (VALUE_BYTES, ATTR_BYTES))
+    return _either(replace(stored, value=tag), replace(stored, value=attr))
+
+
+def _either(one: Term, other: Term) -> Expression:
+    return one if one == other else Or((one, other))
