@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from hopline_collector.block.core import Message, build_block
-from hopline_collector.block.limits import stored_uid
+from hopline_collector.block.limits import stored_text
 from hopline_collector.erasure.needle import Needle
 from hopline_collector.erasure.sweep import Sweep
 from hopline_collector.handover.plan import Plan
@@ -153,7 +153,7 @@ def test_an_id_is_found_as_it_is_kept(engine: ClickHouse, text: str) -> None:
     """A3: what rows keep of an id that is long or odd is found too, by searches as well, and nothing else is."""
     needle = Needle(text)
     (kept,) = build_block([Message(0, "native", wire_message(wire_row(1, uid=text)))], Plan(0, 1, NOW)).columns["uid"]
-    assert Params({"uid": text}, NOW, QuerySettings()).text("uid") == kept if kept else stored_uid(text) == ""
+    assert Params({"uid": text}, NOW, QuerySettings()).text("uid") == kept if kept else stored_text("uid", text) == ""
     longer = [f"{kept}z"] if kept.isascii() and kept else []
     texts = [kept, text, f"of {text}!", "", " ", "other", kept[:-1], *longer]
     found = engine.ask(
