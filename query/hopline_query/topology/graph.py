@@ -32,7 +32,7 @@ from hopline_query.topology.links import (
 HINTS = 20
 """Cycles, groups and busiest nodes that are listed."""
 
-MOST_NODES = 1_000
+MOST_NODES = 5_000
 """Nodes of one map; the busiest are kept and the answer says so."""
 
 
@@ -82,15 +82,15 @@ def build_map(
     if len(graph) > MOST_NODES:
         busiest = sorted(graph, key=lambda n: (-graph.degree(n, weight="calls"), n))[:MOST_NODES]
         graph = graph.subgraph(busiest)
-    seen = _seen(links.values(), services, range_us)
-    arrows = [_edge_json(links[pair], _younger(pair, seen, range_us)) for pair in sorted(graph.edges)]
+    seen, length = _seen(links.values(), services, range_us), _length(range_us)
+    arrows = [_edge_json(links[pair], _younger(pair, seen, length)) for pair in sorted(graph.edges)]
     flows = _flows(links.values(), services)
-    nodes = []
+    nodes, kept = [], set(graph)
     for name in sorted(graph):
         arriving, leaving = flows.get(name, (Figures(), 0))
-        node = _node_json(name, services.get(name, arriving), leaving, seen.get(name, _length(range_us)), apdex_t_us)
+        node = _node_json(name, services.get(name, arriving), leaving, seen.get(name, length), apdex_t_us)
         neighbours = set(whole.predecessors(name)) | set(whole.successors(name))
-        node["hidden_neighbours"] = len(neighbours - set(graph))
+        node["hidden_neighbours"] = len(neighbours - kept)
         node["instances"] = (instances or {}).get(name)
         node["callers"] = callers_json(name, by_callers)
         node["entry"] = graph.has_edge(USER, name)
@@ -163,18 +163,18 @@ def _side_json(figures: Figures) -> dict[str, Any]:
 
 def _seen(links: Iterable[Link], services: Mapping[str, Figures], range_us: tuple[int, int]) -> dict[str, float]:
     """Seconds of the range in which each node was there: other nodes than services, for as long as any neighbour."""
-    seen = {name: seen_seconds(figures, *range_us) for name, figures in services.items()}
+    seen, length = {name: seen_seconds(figures, *range_us) for name, figures in services.items()}, _length(range_us)
     others: dict[str, float] = {}
     for link in links:
         for end, neighbour in ((link.caller, link.callee), (link.callee, link.caller)):
             if end not in services:
-                others[end] = max(others.get(end, 0.0), seen.get(neighbour, _length(range_us)))
+                others[end] = max(others.get(end, 0.0), seen.get(neighbour, length))
     return seen | others
 
 
-def _younger(pair: tuple[str, str], seen: Mapping[str, float], range_us: tuple[int, int]) -> float:
-    """Seconds of the range in which both ends of an edge were there."""
-    return min(seen.get(name, _length(range_us)) for name in pair)
+def _younger(pair: tuple[str, str], seen: Mapping[str, float], length: float) -> float:
+    """Seconds in which both ends of an edge were there, of a range of ``length``."""
+    return min(seen.get(name, length) for name in pair)
 
 
 def _length(range_us: tuple[int, int]) -> float:
