@@ -104,3 +104,13 @@ def test_failure_is_the_deepest(row):
     assert value["failure"]["service"] == "B"
     assert value["failure"]["error_type"] == "Timeout"
     assert value["errors"] == 2
+
+
+@given(st.lists(any_row(), max_size=25))
+def test_rows_are_marked_for_what_is_wrong_with_them(rows):
+    """T21: a row of the waterfall bears the mark of a warning where it has one; that its id was derived is none."""
+    tree = build_tree(rows, now_us=NOW)
+    flags = shapes.timeline_json(tree)["columns"]["flags"]
+    for node, bits in zip(tree.nodes, flags, strict=True):
+        assert bool(bits & shapes.WARNED) == bool(set(node.warnings) - {"derived_path"})
+        assert bool(bits & shapes.DERIVED) == node.derived
