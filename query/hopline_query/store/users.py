@@ -26,7 +26,9 @@ def user_page(asker: Asker, moving: Moving, query: SearchQuery) -> Page | None:
     Not for traces that lie on both sides of the whole range, nor while a great many move.
     """
     stamps = moving.traces()
-    if stamps is None or query != SearchQuery(query.scope, query.uid, limit=query.limit, as_of_us=query.as_of_us):
+    # Nothing else is asked of the rows, so it does not matter whether they may meet it in parts.
+    plain = SearchQuery(query.scope, query.uid, in_parts=query.in_parts, limit=query.limit, as_of_us=query.as_of_us)
+    if stamps is None or query != plain:
         return None
     conditions = Conditions()
     where = " AND ".join([OVERLAPPING, *conditions.whole(query), *current(stamps, conditions)])
