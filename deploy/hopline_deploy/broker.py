@@ -158,8 +158,10 @@ class Broker:
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: the port stays open and nothing answers."""
-        self._running().send_signal(signal.SIGSTOP)
+        """SIGSTOP, and wait until its threads stand: the port stays open and nothing answers."""
+        running = self._running()
+        running.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, running.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Undo `pause`."""
