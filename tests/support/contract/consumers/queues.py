@@ -66,6 +66,7 @@ def by_dramatiq(env: Env) -> Exchange:
 
         with _handling(handle_and_tell, "dramatiq.worker.WorkerThread"):
             worker = dramatiq.Worker(actor().broker, worker_threads=1, worker_timeout=50)
+            worker.queue_prefetch = 1  # of two that were fetched at once, the second would be lost where it is stopped
             worker.start()
             try:
                 assert done.wait(60), "no message came"
