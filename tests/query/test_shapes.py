@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hopline_query.tree import shapes
 from hopline_query.tree.build import build_tree
+from hopline_query.tree.node import WARNINGS
 from support.any_rows import NOW, any_row
 
 
@@ -108,9 +109,9 @@ def test_failure_is_the_deepest(row):
 
 @given(st.lists(any_row(), max_size=25))
 def test_rows_are_marked_for_what_is_wrong_with_them(rows):
-    """T21: a row of the waterfall bears the mark of a warning where it has one; that its id was derived is none."""
+    """T21: a row of the waterfall bears the mark of a warning where it has one; worth knowing is not enough."""
     tree = build_tree(rows, now_us=NOW)
     flags = shapes.timeline_json(tree)["columns"]["flags"]
     for node, bits in zip(tree.nodes, flags, strict=True):
-        assert bool(bits & shapes.WARNED) == bool(set(node.warnings) - {"derived_path"})
+        assert bool(bits & shapes.WARNED) == ("warning" in {WARNINGS[code][0] for code in node.warnings})
         assert bool(bits & shapes.DERIVED) == node.derived

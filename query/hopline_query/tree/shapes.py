@@ -281,7 +281,7 @@ def _flags(node: Node) -> int:
         | DERIVED * node.derived
         | ERROR_BELOW * (node.subtree_errors > node.error)
         | CRITICAL * (node.critical_us > 0)
-        | WARNED * any(code != "derived_path" for code in node.warnings)
+        | WARNED * any(WARNINGS[code][0] == "warning" for code in node.warnings)
         | ONE_WAY * node.one_way
         | MOVED * moved
         | UNSEEN * ("server_not_received" in node.warnings)
