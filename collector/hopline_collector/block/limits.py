@@ -79,6 +79,8 @@ TEXT_LIMITS: Final = (
     TextLimit("uid", 256),
 )
 
+LIMIT_OF: Final = {limit.column: limit for limit in TEXT_LIMITS}
+
 PATH_CHARACTERS: Final = 160
 """Longer paths are not kept: the tree derives one from the parents."""
 
@@ -118,23 +120,20 @@ def cut(text: str, max_bytes: int) -> str:
     return raw[:max_bytes].decode("utf-8", "ignore")
 
 
-_LIMIT_OF: Final = {limit.column: limit for limit in TEXT_LIMITS}
+def fit(text: str, max_bytes: int, *, lines: bool = True) -> tuple[str, str]:
+    """``text`` as rows keep it, and the reason of the last change, empty where it fits; a name without ``lines``."""
+    fitted, reason = text, ""
+    if not is_clean(text):
+        fitted, reason = clean(text), "control_characters"
+    if not lines and not is_one_line(fitted):
+        fitted, reason = one_line(fitted), "not_one_line"
+    shorter = cut(fitted, max_bytes)
+    if shorter != fitted:
+        fitted, reason = shorter if lines else shorter.rstrip(), "text_too_long"
+    return fitted, reason
 
 
 def stored_text(column: str, text: str) -> str:
     """``text`` as rows keep it in a column of :data:`TEXT_LIMITS`; as it is for any other."""
-    limit = _LIMIT_OF.get(column)
-    if limit is None:
-        return text
-    kept = cut(clean(text) if limit.lines else one_line(clean(text)), limit.max_bytes)
-    return kept if limit.lines else kept.rstrip()
-
-
-def stored_key(text: str) -> str:
-    """A key of a tag or an attr as rows keep it."""
-    return cut(clean(text), KEY_BYTES)
-
-
-def stored_value(text: str, max_bytes: int) -> str:
-    """A value of a tag (:data:`VALUE_BYTES`) or an attr (:data:`ATTR_BYTES`) as rows keep it."""
-    return cut(clean(text), max_bytes)
+    limit = LIMIT_OF.get(column)
+    return text if limit is None else fit(text, limit.max_bytes, lines=limit.lines)[0]

@@ -14,11 +14,10 @@ from typing import Any, Final
 
 from hopline.model import KINDS, PEER_KINDS, PROCESS_FIELDS, WEIGHT_MAX, WEIGHT_ONE
 from hopline_collector.block import limits
-from hopline_collector.block.limits import TEXT_LIMITS, TextLimit, clean, cut, is_clean, is_one_line, one_line
+from hopline_collector.block.limits import LIMIT_OF, TEXT_LIMITS, TextLimit, fit, is_clean, is_one_line
 
 Columns = dict[str, list[Any]]
 
-_LIMIT_OF: Final = {limit.column: limit for limit in TEXT_LIMITS}
 _ROW_TEXTS: Final = tuple(limit for limit in TEXT_LIMITS if limit.column not in PROCESS_FIELDS)
 _ID_MAX: Final = 2**64 - 1
 TIME_MAX: Final = 2**63 - 1
@@ -40,8 +39,8 @@ class Marks:
 @lru_cache(maxsize=4096)
 def process_text(column: str, text: str) -> str:
     """A fact of a process within its limit."""
-    limit = _LIMIT_OF[column]
-    return _fit(text, limit.max_bytes, lines=limit.lines)[0] or (limits.UNKNOWN if limit.required else "")
+    limit = LIMIT_OF[column]
+    return fit(text, limit.max_bytes, lines=limit.lines)[0] or (limits.UNKNOWN if limit.required else "")
 
 
 def unusable(columns: Columns) -> dict[int, str]:
@@ -131,7 +130,7 @@ def _misfits(texts: set[str], limit: TextLimit) -> dict[str, tuple[str, str]]:
         return {}
     found = {}
     for text in texts:
-        fitted, reason = _fit(text, limit.max_bytes, lines=limit.lines)
+        fitted, reason = fit(text, limit.max_bytes, lines=limit.lines)
         if limit.required and not fitted:
             fitted, reason = limits.UNKNOWN, limits.EMPTY
         if reason:
@@ -146,18 +145,6 @@ def _all_fit(texts: Iterable[str], max_bytes: int) -> bool:
         return False
     longest = max(map(len, texts), default=0)
     return longest * (1 if joined.isascii() else 4) <= max_bytes
-
-
-def _fit(text: str, max_bytes: int, *, lines: bool = True) -> tuple[str, str]:
-    fitted, reason = text, ""
-    if not is_clean(text):
-        fitted, reason = clean(text), "control_characters"
-    if not lines and not is_one_line(fitted):
-        fitted, reason = one_line(fitted), "not_one_line"
-    shorter = cut(fitted, max_bytes)
-    if shorter != fitted:
-        fitted, reason = shorter if lines else shorter.rstrip(), "text_too_long"
-    return fitted, reason
 
 
 MAP_LIMITS: Final = (("tags", limits.VALUE_BYTES), ("attrs", limits.ATTR_BYTES))
@@ -198,8 +185,8 @@ def _fit_map(found: dict[str, str], max_bytes: int, row: int, marks: Marks) -> d
         if len(fitted) == limits.TAGS_MAX:
             marks.add(row, "too_many_tags")
             break
-        short_key, key_reason = _fit(key, limits.KEY_BYTES)
-        short_value, value_reason = _fit(value, max_bytes)
+        short_key, key_reason = fit(key, limits.KEY_BYTES)
+        short_value, value_reason = fit(value, max_bytes)
         for reason in filter(None, (key_reason, value_reason)):
             marks.add(row, reason)
         if short_key:
@@ -219,8 +206,8 @@ def fit_annotations(columns: Columns, marks: Marks) -> None:
             marks.add(row, "too_many_annotations")
         fitted = []
         for at, key, value in notes[: limits.ANNOTATIONS_MAX]:
-            short_key, key_reason = _fit(key, limits.KEY_BYTES)
-            short_value, value_reason = _fit(value, limits.VALUE_BYTES)
+            short_key, key_reason = fit(key, limits.KEY_BYTES)
+            short_value, value_reason = fit(value, limits.VALUE_BYTES)
             for reason in filter(None, (key_reason, value_reason)):
                 marks.add(row, reason)
             fitted.append((min(max(at, 0), TIME_MAX), short_key, short_value))

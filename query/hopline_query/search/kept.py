@@ -5,7 +5,7 @@ Who asks for what a span was sent with finds the span, under what is left of it.
 
 from dataclasses import replace
 
-from hopline_collector.block.limits import ATTR_BYTES, VALUE_BYTES, stored_key, stored_text, stored_value
+from hopline_collector.block.limits import ATTR_BYTES, KEY_BYTES, VALUE_BYTES, fit, stored_text
 from hopline_query.search.filter import Expression, Or, Term
 
 
@@ -17,12 +17,12 @@ def kept(term: Term) -> Expression:
     """
     if term.field:
         return replace(term, value=stored_text(term.field, term.value)) if term.op == "=" else term
-    stored = replace(term, key=stored_key(term.key))
+    stored = replace(term, key=fit(term.key, KEY_BYTES)[0])
     if term.op == "exists":
         return _either(stored, term)
     if term.op != "=":
         return stored
-    tag, attr = (stored_value(term.value, most) for most in (VALUE_BYTES, ATTR_BYTES))
+    tag, attr = (fit(term.value, most)[0] for most in (VALUE_BYTES, ATTR_BYTES))
     return _either(replace(stored, value=tag), replace(stored, value=attr))
 
 
