@@ -40,6 +40,7 @@ HOOKS: Final = {
     "celery": "celery",
     "rq": "rq",
     "dramatiq": "dramatiq",
+    "arq": "arq",
     "apscheduler": "apscheduler",
     "grpc": "grpc",
     "aiohttp": "aiohttp",

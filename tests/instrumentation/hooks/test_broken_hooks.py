@@ -326,6 +326,7 @@ SCENARIOS: dict[str, tuple[Callable[[Any], None], tuple[str, ...]]] = {
     "hooks.aio_pika": (exchanging("aio-pika (callback)"), ("aio_pika",)),
     "hooks.rq": (exchanging("rq"), ("rq",)),
     "hooks.dramatiq": (exchanging("dramatiq"), ("dramatiq",)),
+    "hooks.arq": (exchanging("arq"), ("arq",)),
     "hooks.apscheduler": (scheduled, ("apscheduler",)),
     "hooks.redis": (by_redis, ("redis",)),
     "hooks.redis_cluster": (by_redis_cluster, ("redis",)),
@@ -343,7 +344,7 @@ SCENARIOS: dict[str, tuple[Callable[[Any], None], tuple[str, ...]]] = {
 """Module of a hook -> what an application does with it, and the hooks that this needs."""
 
 
-WITHOUT_SPANS = ("hooks.database", "hooks.messaging", "hooks.rq", "hooks.dramatiq", "hooks.aio_pika")
+WITHOUT_SPANS = ("hooks.database", "hooks.messaging", "hooks.rq", "hooks.dramatiq", "hooks.arq", "hooks.aio_pika")
 """Scenarios of others stand for these where a span breaks, and the contract suite does."""
 
 

@@ -1,19 +1,25 @@
-"""Job queues and schedulers as they run: RQ's work horses, APScheduler's threads, gevent's greenlets."""
+"""Job queues and schedulers as they run: RQ's work horses, arq's tasks, APScheduler's threads, gevent's greenlets."""
 
 import asyncio
+import json
 import logging
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
+import arq
 import gevent
 import pytest
 import redis
 import rq
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
+from arq.cron import cron
 from gevent.pool import Pool
 
 import hopline
+from hopline.testing import Recorder
 from support.waiting import wait_until
 
 
@@ -70,6 +76,140 @@ def test_a_workers_own_calls_make_no_row(recorder, redis_port, install):
         assert recorder.spans == []
         client.get("anything")
         assert recorder.one(kind="client").name == "GET"
+
+
+class TestArq:
+    """I4: arq's jobs, with its own worker."""
+
+    @pytest.fixture
+    def work(self, redis_port, tmp_path, monkeypatch) -> Callable[..., None]:
+        """``work(enqueue, *functions)`` awaits ``enqueue(pool)`` and lets a worker do what is there."""
+
+        def work(enqueue: Callable[[arq.ArqRedis], Coroutine[Any, Any, Any]], *functions: Any, **settings: Any) -> None:
+            async def main() -> None:
+                own = {name: value for name, value in settings.items() if name.startswith("job_")}
+                async with arq.ArqRedis(port=redis_port, default_queue_name=tmp_path.name, **own) as pool:
+                    await enqueue(pool)
+                    own = {"queue_name": None, "redis_pool": pool, "burst": True, "handle_signals": False}
+                    await arq.Worker(functions, poll_delay=0.01, **own, **settings).async_run()
+
+            asyncio.run(main())
+
+        monkeypatch.setattr(logging.getLogger("arq.worker"), "disabled", True)
+        return work
+
+    @pytest.mark.usefixtures("patient_exit")
+    def test_its_command_traces_jobs(self, children, collected, redis_port, tmp_path, install):
+        """The command that starts a worker, instrumented from outside, goes on with the traces of who enqueued."""
+        install("arq")
+        (tmp_path / "jobs.py").write_text(
+            "import hopline\nfrom arq.connections import RedisSettings\n\n"
+            "async def pay(context, number):\n"
+            "    with hopline.span('charge'):\n"
+            "        if number == 1:\n"
+            "            raise ValueError('no money')\n\n"
+            "class Settings:\n"
+            "    functions = [pay]\n"
+            f"    redis_settings = RedisSettings(port={redis_port})\n"
+        )
+
+        async def enqueue() -> None:
+            async with arq.ArqRedis(port=redis_port) as pool:
+                for number in range(2):
+                    await pool.enqueue_job("pay", number)
+
+        with Recorder() as recorder, hopline.span("order"):
+            asyncio.run(enqueue())
+        run = ["-m", "hopline.launch", "--endpoint", collected.url, "--service", "payments", "--"]
+        command = [str(Path(sys.executable).with_name("arq")), "--burst", "jobs.Settings"]
+        assert children.python(*run, *command, env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path).wait(120) == 0
+        producers = {row.id for row in recorder.spans if row.kind == "producer"}
+        consumers = collected.wait(2, kind="consumer", service="payments")
+        assert producers == {row["parent_id"] for row in consumers}
+        assert {row["parent_id"] for row in collected.wait(2, name="charge")} == {row["id"] for row in consumers}
+        assert sorted(row.get("error_type") or "" for row in consumers) == ["", "ValueError"]
+        assert {row["kind"] for row in collected.rows} == {"consumer", "local"}
+
+    def test_retries_are_numbered(self, recorder, work, install):
+        """A run that asks for a retry has failed, by what made it ask; the next says which attempt it is."""
+        install("arq")
+
+        async def pay(context: dict[str, Any]) -> None:
+            if context["job_try"] < 3:
+                try:
+                    raise KeyError("card")
+                except KeyError as error:
+                    raise arq.Retry from error
+
+        with hopline.span("order") as order:
+            work(lambda pool: pool.enqueue_job("pay"), arq.func(pay, name="pay"))
+        rows = [row for row in recorder.spans if row.kind == "consumer"]
+        assert [(row.attempt, row.error_type) for row in rows] == [(0, "KeyError"), (1, "KeyError"), (2, "")]
+        assert {(row.trace_id, row.parent_id) for row in rows} == {(order.trace_id, recorder.one(kind="producer").id)}
+
+    def test_a_job_that_takes_too_long_has_failed(self, recorder, work, install):
+        """What arq gives up is a failed row."""
+        install("arq")
+
+        async def wait(_context: dict[str, Any]) -> None:
+            await asyncio.Event().wait()
+
+        work(lambda pool: pool.enqueue_job("wait"), arq.func(wait, name="wait", timeout=0.01))
+        assert recorder.one(kind="consumer").error_type == "CancelledError"
+
+    @pytest.mark.parametrize("fixed", [False, True])
+    def test_workers_without_the_hook_run_what_it_enqueued(self, recorder, work, install, fixed):
+        """The context stands where nobody else looks, and is left out where jobs have a fixed form."""
+
+        def write(job: dict[str, Any]) -> bytes:
+            assert not fixed or set(job) == {"t", "f", "a", "k", "et"}
+            return json.dumps(job).encode()
+
+        async def enqueue(pool: arq.ArqRedis) -> None:
+            install("arq")
+            try:
+                assert await pool.enqueue_job("pay", 7, currency="EUR") is not None
+            finally:
+                hopline.uninstall("arq")
+
+        async def pay(_context: dict[str, Any], amount: int, **others: str) -> None:
+            done.append((amount, others))
+
+        done: list[Any] = []
+        form = {"job_serializer": write, "job_deserializer": json.loads}
+        work(enqueue, arq.func(pay, name="pay"), **form)
+        assert done == [(7, {"currency": "EUR"})]
+        assert [row.kind for row in recorder.spans] == ["producer"]
+
+    def test_a_job_that_is_there_already_names_no_message(self, recorder, work, install):
+        """Of two jobs with one id the second is not made."""
+        install("arq")
+
+        async def enqueue(pool: arq.ArqRedis) -> None:
+            assert await pool.enqueue_job("pay", _job_id="one") is not None
+            assert await pool.enqueue_job("pay", _job_id="one") is None
+
+        async def pay(_context: dict[str, Any]) -> None: ...
+
+        work(enqueue, arq.func(pay, name="pay"))
+        rows = [row for row in recorder.spans if row.kind == "producer"]
+        assert [row.attrs.get("messaging.message.id") for row in rows] == ["one", None]
+        assert recorder.one(kind="consumer").trace_id == rows[0].trace_id
+
+    def test_cron_jobs_begin_traces(self, recorder, work, install):
+        """What a worker's own clock enqueues has no producer row; each run is a trace of its own."""
+        install("arq", "redis")
+
+        async def tidy(_context: dict[str, Any]) -> None: ...
+
+        async def nothing(_pool: arq.ArqRedis) -> None:
+            recorder.clear()
+
+        with hopline.span("start"):
+            work(nothing, cron_jobs=[cron(tidy, name="tidy", run_at_startup=True)])
+        row = recorder.one(kind="consumer")
+        assert (row.name, row.parent_id, row.span_id) == ("process tidy", None, "0")
+        assert {row.name for row in recorder.spans} == {"start", "process tidy"}
 
 
 class TestScheduler:

@@ -1,11 +1,13 @@
-"""Job queues: RQ and dramatiq over a real redis, their workers in this process."""
+"""Job queues: RQ, dramatiq and arq over a real redis, their workers in this process."""
 
+import asyncio
 import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import arq
 import dramatiq
 import redis
 import rq
@@ -79,4 +81,34 @@ def by_dramatiq(env: Env) -> Exchange:
     return Exchange(sender.send, process, "actors", sender.broker.close)
 
 
-SUBJECTS = [Subject("rq", ("rq",), by_rq), Subject("dramatiq", ("dramatiq",), by_dramatiq)]
+def by_arq(env: Env) -> Exchange:
+    def pool() -> arq.ArqRedis:
+        return arq.ArqRedis(port=port, default_queue_name="jobs")
+
+    async def run(_context: Any) -> None:
+        handle_now()
+
+    async def send() -> None:
+        async with pool() as client:
+            assert await client.enqueue_job("run") is not None
+
+    async def work() -> None:
+        async with pool() as client:
+            functions = [arq.func(run, name="run")]
+            own = {"queue_name": None, "redis_pool": client, "handle_signals": False}
+            worker = arq.Worker(functions, burst=True, max_burst_jobs=1, **own)
+            await worker.async_run()
+
+    def process(handle: Callable[[], Any]) -> None:
+        with _handling(handle, "arq.worker"):
+            asyncio.run(work())
+
+    port = env("redis_port")
+    return Exchange(lambda: asyncio.run(send()), process, "jobs")
+
+
+SUBJECTS = [
+    Subject("rq", ("rq",), by_rq),
+    Subject("dramatiq", ("dramatiq",), by_dramatiq),
+    Subject("arq", ("arq",), by_arq),
+]
