@@ -140,6 +140,25 @@ def test_deaths_leave_every_table_of_the_engine_exact(tmp_path: Path, engine: Cl
     journal.close()
 
 
+def test_a_table_that_takes_no_more_gets_the_rest_of_the_same_block(journal: Journal, engine: ClickHouse) -> None:
+    """C1: others have the block by then: another plan for its range would store it in those once more."""
+    everything = bodies()
+    line = hand_over(journal, ClickHouseWriter(engine))
+    journal.append([("native", body) for body in everything[:2]])
+    drain(line, journal)
+    (lane,) = line.lanes.values()
+    engine.define(f"ALTER TABLE {engine.database}.call_sides MODIFY SETTING max_parts_in_total = 1")
+    journal.append([("native", body) for body in everything[2:]])
+    line.step(0.0)
+    begun = lane.plan
+    line.step(0.0)
+    assert lane.plan == begun
+    assert "Too many parts" in lane.trouble
+    engine.define(f"ALTER TABLE {engine.database}.call_sides RESET SETTING max_parts_in_total")
+    drain(line, journal)
+    assert differences(engine, rows_of(everything, NOW)) == {}
+
+
 class Troubled(MemoryWriter):
     """Raises what it is told to, so often, before it writes."""
 

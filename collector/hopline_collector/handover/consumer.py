@@ -372,7 +372,11 @@ class HandOver:
         lane.retry_after = min(lane.retry_after * 2, _RETRY_MOST)
 
     def _narrow(self, lane: Lane, error: StoreRefusedError) -> None:
-        """Nothing of the block was written: try half of it, under a token of its own."""
+        """Nothing of the block was written: try half of it, under a token of its own.
+
+        A refusal depends on the block alone, not on the store, so whoever tried this plan before was
+        refused as well: no table has a part of it, and none can be doubled or lack what is dropped.
+        """
         plan = lane.plan
         if plan is None or lane.block is None:
             self._fail(lane, error)

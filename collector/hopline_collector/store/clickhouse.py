@@ -19,7 +19,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from hopline_collector.store import embedded, servers
-from hopline_collector.store.errors import StoreAwayError, StoreBusyError, StoreError, translated, unreachable
+from hopline_collector.store.errors import (
+    StoreAwayError,
+    StoreBusyError,
+    StoreError,
+    of_insert,
+    translated,
+    unreachable,
+)
 from hopline_collector.store.quick_types import quickened
 from hopline_collector.store.servers import Servers
 from hopline_collector.store.settings import StoreSettings
@@ -31,6 +38,8 @@ log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS: Final = 8.0
 _KILL_SECONDS: Final = 5.0
+_PARTITIONS: Final = 100
+"""How many of one table a block may touch, whatever the server's own bound is."""
 _EMBEDDED: Final = ""
 """Stands for the engine in this process where others have an address."""
 
@@ -111,6 +120,7 @@ class ClickHouse:
     def _insert(self, table: str, rows: Columns, token: str) -> None:
         names = tuple(rows)
         qualified = f"{self.database}.{table}"
+        meaning = translated
         try:
             with self.writer() as handle:
                 context = handle.create_insert_context(
@@ -120,6 +130,7 @@ class ClickHouse:
                     column_oriented=True,
                     settings=self._insert_settings(token),
                 )
+                meaning = of_insert
                 context.data = list(rows.values())
                 # One block of the native format, not one per 2 MB: parsed faster, and never cut differently.
                 context.block_row_count = len(context.data[0])
@@ -131,7 +142,7 @@ class ClickHouse:
         except StoreError:
             raise
         except Exception as error:
-            raise translated(error, shards=bool(self.settings.cluster)) from error
+            raise meaning(error) from error
 
     def change(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run ``INSERT ... SELECT``: the store copies rows inside itself. Raises :class:`StoreError`."""
@@ -260,7 +271,7 @@ class ClickHouse:
     # -- inside
 
     def _insert_settings(self, token: str) -> dict[str, Any]:
-        settings: dict[str, Any] = {"async_insert": 0}
+        settings: dict[str, Any] = {"async_insert": 0, "max_partitions_per_insert_block": _PARTITIONS}
         if token:
             settings |= {"insert_deduplication_token": token, "insert_deduplicate": 1}
             settings["deduplicate_blocks_in_dependent_materialized_views"] = 1

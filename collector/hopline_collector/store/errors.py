@@ -6,10 +6,10 @@
     +-- StoreHeldError      another process owns the embedded path
     +-- StoreBusyError      every read handle is in use (answer 429)
     +-- StoreAwayError      not reachable, out of space, overloaded: try the same again
-    +-- StoreRefusedError   refused before anything was written: the block is at fault
+    +-- StoreRefusedError   cannot be encoded, so nothing was sent: the block is at fault
     +-- SchemaNewerError    a later release made the tables
 
-:func:`translated` says which of them an exception of the client library is.
+:func:`translated` and :func:`of_insert` say which of them an exception of the client library is.
 """
 
 import errno
@@ -22,7 +22,9 @@ _AWAY_CODES: Final = frozenset(
 """Engine errors that pass: time-outs, memory, disk space, read-only mode, network, shards, quorum, coordination."""
 
 _TOO_MANY: Final = 252
-"""Shared by "too many parts" (wait) and "too many partitions in one block" (the block is at fault)."""
+"""Shared by "too many parts" (they will be merged) and "too many partitions for single INSERT block" (which stay)."""
+
+_BLOCK_OF_MANY: Final = "single INSERT block"
 
 _NETWORK: Final = re.compile(r"\[Errno -?\d+\] [^\"'()]+|certificate verify failed[^\"'()]*|Read timed out")
 """In the text of an error of the connection: its cause, beside names of classes and pools."""
@@ -51,7 +53,7 @@ class StoreAwayError(StoreError):
 
 
 class StoreRefusedError(StoreError):
-    """The store refused the block before anything of it was written."""
+    """The block cannot be sent to the store, and nothing of it was: the same on every try."""
 
 
 class SchemaNewerError(StoreError):
@@ -75,25 +77,36 @@ def brief(error: BaseException) -> str:
     return found[-1].strip() if found else str(error)
 
 
-def translated(error: Exception, *, shards: bool = False) -> StoreError:
-    """The store error that says what to do about ``error``.
-
-    ``shards``: what one server refused, another may have stored.
-    """
-    from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
+def translated(error: Exception) -> StoreError:
+    """The store error that says what to do about ``error``. It is no refusal, see :func:`of_insert`."""
+    from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
     text = str(error)
     code = getattr(error, "code", None)
     if code == _TOO_MANY:
-        refused = StoreError if shards else StoreRefusedError
-        return refused(text) if "partitions" in text else StoreAwayError(text)
+        return StoreError(text) if _BLOCK_OF_MANY in text else StoreAwayError(text)
     # The engine reserves space before it writes, but a neighbour on the same disk may take it in between.
     if code in _AWAY_CODES or "No space left on device" in text:
         return StoreAwayError(text)
-    if isinstance(error, OperationalError) or (isinstance(error, OSError) and not isinstance(error, UnicodeError)):
+    if isinstance(error, OperationalError) or _of_the_system(error):
         space = " (no space left for temporary files)" if getattr(error, "errno", 0) == errno.ENOSPC else ""
         return StoreAwayError(brief(error) + space)
-    # Encoding happens before the first byte reaches the engine.
-    if isinstance(error, (DataError, UnicodeError, AttributeError, TypeError, OverflowError, ValueError)):
-        return StoreRefusedError(f"{type(error).__name__}: {text}")
     return StoreError(text) if isinstance(error, DatabaseError) else StoreError(f"{type(error).__name__}: {text}")
+
+
+def of_insert(error: Exception) -> StoreError:
+    """As :func:`translated`, but what cannot be encoded is a refusal: a block is encoded before it is sent.
+
+    Nothing that the engine says is one. A block goes into some twenty tables side by side,
+    and when one of them takes no more, others may have it already.
+    """
+    from clickhouse_connect.driver.exceptions import DataError
+
+    encoding = (DataError, UnicodeError, AttributeError, TypeError, OverflowError, ValueError)
+    if isinstance(error, encoding) and not _of_the_system(error):
+        return StoreRefusedError(f"{type(error).__name__}: {error}")
+    return translated(error)
+
+
+def _of_the_system(error: Exception) -> bool:
+    return isinstance(error, OSError) and not isinstance(error, UnicodeError)
