@@ -17,6 +17,7 @@ from hopline.setting_readers import (
     read_accepting,
     read_clock,
     read_endpoint,
+    read_hosts,
     read_rate,
     read_rates,
     read_token,
@@ -99,7 +100,9 @@ class Config:
         parse=read_accepting,
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "Proxies in front of this service, addresses or networks: their X-Forwarded-For says who calls"
+        (),
+        "Proxies in front of this service, addresses or networks: their X-Forwarded-For says who calls",
+        parse=read_hosts,
     )
     instance: str = _setting("", "Name of this process; default host:pid")
     host: str = _setting("", "Name of this machine; default its host name")
@@ -109,10 +112,12 @@ class Config:
     enabled: bool = _setting(True, "False: no spans, no headers; hopline.disable() does the same live")
     b3: str = _setting("", "Also write B3 headers: single or multi", words=("", "single", "multi"))
     trusted_hosts: tuple[str, ...] = _setting(
-        TRUSTED_HOSTS, "Hosts that baggage may leave to: loopback, private, single-label, *, names, .suffixes"
+        TRUSTED_HOSTS,
+        "Hosts that baggage may leave to: loopback, private, single-label, *, names, .suffixes, networks",
+        parse=read_hosts,
     )
     trace_hosts: tuple[str, ...] = _setting(
-        ("*",), "Hosts that the trace's ids go to, by the same words; baggage needs both"
+        ("*",), "Hosts that the trace's ids go to, by the same words; baggage needs both", parse=read_hosts
     )
     baggage_tags: tuple[str, ...] = _setting(
         (), "Keys of baggage that each row gets as tags, besides uid and load_test, which have fields"

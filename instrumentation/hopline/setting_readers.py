@@ -84,6 +84,27 @@ def read_accepting(value: Any) -> bool | str:
     return accepting
 
 
+def read_hosts(value: Any) -> tuple[str, ...]:
+    """Words, names, suffixes, addresses and networks, as :func:`hopline.propagation.outbound.is_trusted` compares them.
+
+    Raises:
+        SettingError: a network is none.
+
+    """
+    rules = tuple(
+        rule.lower().removeprefix("*") if rule.startswith("*.") else rule.lower() for rule in read_words(value)
+    )
+    for rule in rules:
+        if "/" in rule:
+            import ipaddress
+
+            try:
+                ipaddress.ip_network(rule, strict=False)
+            except ValueError:
+                raise SettingError(f"{rule[:80]!r} is no network") from None
+    return rules
+
+
 def read_token(value: Any) -> str:
     """What may stand in a header behind ``Bearer``.
 

@@ -11,6 +11,7 @@ from hopline.config import Config
 from hopline.context import get_current
 from hopline.counts import Counts
 from hopline.entry import NO_CALLER, Entry
+from hopline.errors import SettingError
 from hopline.ids import FRAGMENT, RANDOM_BITS, new_trace_id, random_bits, span_hex, trace_hex, within_limits
 from hopline.lazy_unsampled import LazyUnsampledSpan
 from hopline.noop import NOOP, IgnoredSpan, UnsampledSpan
@@ -354,7 +355,10 @@ def build(config: Config, problems: list[str]) -> Tracer:
     counts = Counts()
     try:
         transport = create_transport(config, counts)
-    except Exception as error:  # an extra that is not installed, an option that its library does not know
+    except SettingError as error:
+        problems.append(f"setting {error}; rows are discarded")
+        transport = DiscardTransport(counts)
+    except Exception as error:  # an extra that is not installed
         problems.append(f"setting endpoint: {type(error).__name__}: {error}; rows are discarded")
         transport = DiscardTransport(counts)
     return Tracer(config, Reporter(config, transport, counts))

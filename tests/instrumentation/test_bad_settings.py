@@ -67,6 +67,7 @@ def untouched():
 @example("endpoint", "kafka://h:port", False)
 @example("exit_timeout_s", math.nan, False)
 @example("kafka_acks", "-x", True)
+@example("trusted_proxies", "10.0.0.0/8, 10.0.0.0/99", True)
 def test_no_value_reaches_the_application(  # noqa: PLR0917 - fixtures and examples
     untouched, monkeypatch, caplog, name, value, in_environment
 ):
@@ -110,6 +111,23 @@ def test_a_missing_extra_is_a_warning(untouched, caplog, monkeypatch):
         work()
     assert [record.message for record in caplog.records if "setting endpoint" in record.message] != []
     assert len(caplog.records) == 1
+    assert hopline.counters()["events"]["bad_settings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("nosuch=hunter2", "the library has no 'nosuch'"),
+        ("linger_ms=hunter2", "linger_ms is no number"),
+    ],
+)
+def test_an_option_that_kafka_does_not_know_is_a_warning(untouched, caplog, option, said):
+    """I10, I8: rows are discarded, said once with the option's name and without its value."""
+    with caplog.at_level(logging.WARNING):
+        hopline.configure(endpoint="kafka://127.0.0.1:9092", kafka_options=option)
+        work()
+        work()
+    assert [record.message for record in caplog.records] == [f"setting kafka_options: {said}; rows are discarded"]
     assert hopline.counters()["events"]["bad_settings"] == 1
 
 

@@ -393,6 +393,25 @@ def test_trusted_hosts(host, trusted):
 
 
 @pytest.mark.parametrize(
+    ("setting", "host", "trusted"),
+    [
+        ("10.1.0.0/16", "10.1.2.3:80", True),
+        ("10.1.2.3/16", "10.1.9.9", True),
+        ("10.1.0.0/16", "10.2.0.1", False),
+        ("10.1.0.0/16", "orders", False),
+        ("2001:db8::/32", "[2001:db8::7]:443", True),
+        ("2001:db8::/32", "10.1.2.3", False),
+        ("*.Shop.example", "orders.shop.example", True),
+        ("*.shop.example", "shop.example", False),
+        ("Orders.example", "orders.example:8080", True),
+    ],
+)
+def test_trusted_hosts_as_people_write_them(setting, host, trusted):
+    """P5: networks, suffixes with a star, capitals."""
+    assert outbound.is_trusted(host, settings.load({"trusted_hosts": setting})[0].trusted_hosts) is trusted
+
+
+@pytest.mark.parametrize(
     ("host", "names"),
     [
         ("orders.internal", {"traceparent", "tracestate", "baggage"}),

@@ -75,14 +75,13 @@ def is_trusted(host: str, rules: tuple[str, ...]) -> bool:
             or ("loopback" in rules and (name == "localhost" or name.endswith(".localhost")))
             or any(rule.startswith(".") and name.endswith(rule) for rule in rules)
         )
-    return ("loopback" in rules and address.is_loopback) or (
-        "private" in rules and any(address in network for network in _private_networks())
-    )
+    return ("loopback" in rules and address.is_loopback) or any(address in network for network in _networks(rules))
 
 
-@lru_cache(maxsize=1)
-def _private_networks() -> list[Any]:
-    """RFC 1918, RFC 4193 and link-local; the standard library calls ranges for documentation private, too."""
+@lru_cache(maxsize=16)
+def _networks(rules: tuple[str, ...]) -> list[Any]:
+    """Those that ``rules`` name; ``private`` stands for :data:`_PRIVATE`."""
     import ipaddress
 
-    return [ipaddress.ip_network(text) for text in _PRIVATE]
+    named = [rule for rule in rules if "/" in rule]
+    return [ipaddress.ip_network(text, strict=False) for text in (*named, *(_PRIVATE if "private" in rules else ()))]

@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from hopline import wire
 from hopline.config import Config
 from hopline.counts import Counts
-from hopline.errors import TransportUnavailable
+from hopline.errors import SettingError, TransportUnavailable
 from hopline.ids import trace_bucket
 from hopline.spans import Span
 from hopline.transports.base import Batch, Report
@@ -215,7 +215,12 @@ def quiet_own_threads() -> None:
 
 
 def producer_options(config: Config) -> dict[str, Any]:
-    """Options of the producer, those of the setting ``kafka_options`` last."""
+    """Options of the producer, those of the setting ``kafka_options`` last.
+
+    Raises:
+        SettingError: one of those is none; the message holds no value, which may be a secret.
+
+    """
     acks: Any = config.kafka_acks if config.kafka_acks == "all" else int(config.kafka_acks)
     options: dict[str, Any] = {
         "bootstrap_servers": config.endpoint.partition("://")[2].rstrip("/").split(","),
@@ -240,13 +245,15 @@ def producer_options(config: Config) -> dict[str, Any]:
 
 def _as_option(name: str, value: str) -> Any:
     """``value`` as the library's own default of ``name`` is: a password of digits stays text."""
-    default = KafkaProducer.DEFAULT_CONFIG.get(name)
+    if name not in KafkaProducer.DEFAULT_CONFIG:
+        raise SettingError(f"kafka_options: the library has no {name!r}")
+    default = KafkaProducer.DEFAULT_CONFIG[name]
     if isinstance(default, bool):
         return value.strip().lower() in {"1", "true", "yes", "on"}
     try:
         return type(default)(value) if isinstance(default, (int, float)) else value
     except ValueError:
-        return value  # the library says itself what is wrong with it
+        raise SettingError(f"kafka_options: {name} is no number") from None
 
 
 def _compression(setting: str) -> str | None:
