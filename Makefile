@@ -76,8 +76,8 @@ bench-live: setup ## freshness, memory and catching up at 20,000 spans/s through
 bench-store: python ## bytes per span, start on 20 M spans, reads beside a giant trace
 	@$(PY) tests/benchmarks/bench_store.py
 
-bench-http: python ## posts of other tracers (Zipkin, OTLP) to stored
-	@$(PY) tests/benchmarks/bench_http.py
+bench-http: setup ## posts of other tracers (Zipkin, OTLP) to stored, beside a real Zipkin
+	@$(PY) tests/benchmarks/bench_http.py --zipkin
 
 bench-capacity: python ## hopline capacity against a measured load: within a quarter
 	@$(PY) tests/benchmarks/bench_capacity.py
