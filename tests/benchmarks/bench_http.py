@@ -41,7 +41,7 @@ Span = dict[str, Any]
 
 
 def spans(source: random.Random, count: int) -> Iterator[Span]:
-    """``count`` spans of the last minutes, those of a hundred traces in any order."""
+    """``count`` spans of the last half minute, those of a hundred traces in any order."""
     waiting: list[Span] = []
     for _ in range(count):
         if not waiting:
@@ -53,10 +53,10 @@ def spans(source: random.Random, count: int) -> Iterator[Span]:
 def trace(source: random.Random) -> Iterator[Span]:
     """A root and the two sides of each call below it, eight tags each."""
     trace_id, user = source.randbytes(16), f"u-{source.randrange(USERS)}"
-    begin = time.time_ns() // 1000 - source.randrange(300_000_000)
+    begin = time.time_ns() // 1000 - source.randrange(30_000_000)
     places = [(source.randrange(SERVICES), source.randbytes(8))]
     yield _span(source, (trace_id, user, begin), "SERVER", (*places[0], b""))
-    for call in range(CALLS):
+    for call in range(1, CALLS + 1):
         (caller, above), client, server = source.choice(places), source.randbytes(8), source.randbytes(8)
         places.append(((caller + 1 + source.randrange(4)) % SERVICES, server))
         yield _span(source, (trace_id, user, begin + call * 2_000), "CLIENT", (caller, client, above))

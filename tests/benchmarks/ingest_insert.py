@@ -27,8 +27,7 @@ class BareWriter(ClickHouseWriter):
     """Writes what ``spans`` would hold into a table that feeds no other."""
 
     def write(self, block: Any, token: str) -> None:
-        names = [name for name in INGEST_COLUMNS if name != "keep"]
-        self._insert("bare", names, [block.columns[name] for name in names], token)
+        self._store.insert("bare", {name: block.columns[name] for name in INGEST_COLUMNS if name != "keep"}, token)
 
 
 def insert(kind: str, store: ClickHouse, blocks: list[tuple[int, int, int]], spans: int, now: int) -> None:
