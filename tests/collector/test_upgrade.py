@@ -46,12 +46,15 @@ SINCE: Final = {"status_4xx": 20, "apdex": 20}
 """Figures that only schemas from this number on keep: what an older one counted goes without them."""
 
 WRITTEN_SINCE: Final = {
-    "tags": ("Array(String)", 27),
-    "tagged": ("UInt8", 27),
-    "calls": ("Array(String)", 43),
-    "called": ("UInt8", 43),
+    "tags": ("settled", "Array(String)", 27),
+    "tagged": ("settled", "UInt8", 27),
+    "calls": ("settled", "Array(String)", 43),
+    "called": ("settled", "UInt8", 43),
+    "told": ("settled_calls", "UInt8", 36),
+    "parts": ("settled_calls", "Array(String)", 36),
+    "parts_us": ("settled_calls", "Array(UInt64)", 36),
 }
-"""Columns of ``settled`` that settling writes, their types, and the schema that brought them."""
+"""Columns that settling writes, their tables and types, and the schema that brought them."""
 
 
 def half(store: ClickHouse, from_us: int) -> None:
@@ -71,17 +74,23 @@ def older(folder: Path, database: str, version: int, monkeypatch: pytest.MonkeyP
         if version < CAUSES:
             patched.setattr(settling, "_settle_causes", lambda *_: None)
         if version >= 10:
-            settle_with(store, {name: kind for name, (kind, since) in WRITTEN_SINCE.items() if since > version})
+            settle_with(store, version)
     return store
 
 
-def settle_with(store: ClickHouse, later: dict[str, str]) -> None:
-    """Settle as a release did that knew nothing of the columns ``later``: they are there meanwhile, and gone after."""
-    for name, kind in later.items():
-        store.define(f"ALTER TABLE {store.database}.settled ADD COLUMN {name} {kind}")
+def settle_with(store: ClickHouse, version: int) -> None:
+    """Settle as a release did that knew nothing of later columns: they are there meanwhile, and gone after."""
+    lacking = {"settled_calls"} if version < CALLS else set()
+    later = {
+        name: (table, kind)
+        for name, (table, kind, since) in WRITTEN_SINCE.items()
+        if since > version and table not in lacking
+    }
+    for name, (table, kind) in later.items():
+        store.define(f"ALTER TABLE {store.database}.{table} ADD COLUMN {name} {kind}")
     settle(store, MIDDLE + 60_000_000)
-    for name in later:
-        store.define(f"ALTER TABLE {store.database}.settled DROP COLUMN {name}")
+    for name, (table, _) in later.items():
+        store.define(f"ALTER TABLE {store.database}.{table} DROP COLUMN {name}")
 
 
 def answers(store: ClickHouse) -> dict[str, Any]:
@@ -108,6 +117,7 @@ def answers(store: ClickHouse) -> dict[str, Any]:
         "errors": service.errors(window),
         "differs": [differs[name] for name in ("selected", "base", "truncated")],
         "causes": service.causes(window),
+        "path": service.critical_path({**window, "service": "svc-1", "operation": "GET /op-1"}),
         "map": service.dependencies(window),
     }
 

@@ -1,7 +1,7 @@
 """Y2: the entry calls of settled traces are those of the trees, with the same marks, whoever made them."""
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from random import Random
 
@@ -13,12 +13,13 @@ from hopline_query.store import settled_calls, settling
 from hopline_query.store.settled_calls import COLUMNS
 from hopline_query.tree.build import build_tree
 from support.random_traces import ARRIVED, CHANGES, plain_trace
-from support.shops import Call, rows_of
+from support.shops import Call, random_traces, rows_of, straight_call
 from support.stored_rows import insert_rows
 from support.stores import store_of
 
 _trials = itertools.count(1)
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+TWO = settings(FEW, max_examples=2)
 
 VALUES = ("", "1", "2.50", "a=b", "größe", "x" * 256, "x" * 257, "é" * 256, "two\nlines", "-\t-")
 PEERS = (("", ""), ("db", "shop"), ("mq", "orders"), ("cache", "c"), ("external", "pay"), ("service", "b"), ("", "x"))
@@ -69,7 +70,16 @@ def stored_calls(store, ids):
 def ordered(row):
     value = dict(zip(COLUMNS, row, strict=True))
     value |= {"trace_id": bytes(value["trace_id"]), "marks": sorted(value["marks"])}
+    sums = Counter()
+    for part, us in zip(value["parts"], value["parts_us"], strict=True):
+        sums[part] += us
+    value |= {"parts": sorted(sums), "parts_us": [sums[part] for part in sorted(sums)]}
     return tuple(value[name] for name in COLUMNS)
+
+
+def untold(call):
+    """The call without the parts of its time."""
+    return tuple(value for name, value in zip(COLUMNS, call, strict=True) if name not in {"told", "parts", "parts_us"})
 
 
 def settle_and_compare(store, traces):
@@ -83,7 +93,12 @@ def settle_and_compare(store, traces):
         calls = found.get(trace_id, [])
         version = calls[0][1] if calls else 0
         expected = settled_calls.of_tree(build_tree(rows, now_us=version), version)
-        assert calls == sorted(map(ordered, expected)), rows
+        expected = sorted(map(ordered, expected))
+        assert list(map(untold, calls)) == list(map(untold, expected)), rows
+        # The store alone may leave the parts of a call to its rows; never the other way round.
+        for call, wanted in zip(calls, expected, strict=True):
+            assert call == wanted or not call[COLUMNS.index("told")], rows
+    return [call for calls in found.values() for call in calls]
 
 
 def new_id(source):
@@ -111,6 +126,37 @@ def test_calls_of_odd_traces_are_those_of_their_trees(store, seed, paths):
             CHANGES[name](source, rows)
         made[trace_id] = rows
     settle_and_compare(store, made)
+
+
+@TWO
+@given(seed=st.integers(0, 2**32), paths=st.booleans(), clocks=st.booleans())
+def test_parts_of_the_time_are_told_of_what_did_one_thing_after_the_other(store, seed, paths, clocks):
+    """Y3: own time and network of a call and of those below it, with clocks that differ; the store tells nearly all."""
+    source, made = Random(seed), {}
+    skews = {service: source.randrange(-20_000, 20_000) * clocks for service in "abc"}
+    for _ in range(30):
+        trace_id = new_id(source)
+        call = straight_call(source, 0, source.choice((0, 5, 1_000, 100_000)))
+        rows = [replace(row, trace_id=trace_id, arrived=ARRIVED) for row in rows_of(call, 1)]
+        made[trace_id] = [
+            replace(row, start_us=row.start_us + skews[row.service], span_id=row.span_id * paths) for row in rows
+        ]
+    calls = settle_and_compare(store, made)
+    told = [call for call in calls if call[COLUMNS.index("told")]]
+    assert all(sum(call[COLUMNS.index("parts_us")]) == call[COLUMNS.index("duration_us")] for call in told)
+    assert len(told) == len(calls) if not clocks else len(told) > len(calls) / 5
+
+
+@TWO
+@given(seed=st.integers(0, 2**32))
+def test_parts_of_the_time_of_calls_beside_each_other_are_left_to_rows(store, seed):
+    """Y3: asynchronous, late, parallel and failing calls, clients alone and servers alone."""
+    source, made = Random(seed), {}
+    for rows in random_traces(seed, 30):
+        trace_id = new_id(source)
+        made[trace_id] = [replace(row, trace_id=trace_id, arrived=ARRIVED) for row in rows]
+    calls = settle_and_compare(store, made)
+    assert 0 < sum(call[COLUMNS.index("told")] for call in calls) < len(calls)
 
 
 @pytest.mark.parametrize("levels", [31, 32, 33, 70])

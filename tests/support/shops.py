@@ -83,6 +83,19 @@ def random_call(chance: random.Random, depth: int = 0, begin: int = 0, end: int 
     )
 
 
+def straight_call(source: random.Random, begin: int, end: int, depth: int = 0) -> Call:
+    """A call within a window that does one thing after the other, calls that take no time among them."""
+    cuts = sorted(source.randint(begin, end) for _ in range(source.choice((0, 2, 4)) if depth < 4 else 0))
+    calls = [straight_call(source, *pair, depth + 1) for pair in zip(cuts[::2], cuts[1::2], strict=True)]
+    free = min(cuts[0] - begin, end - cuts[-1]) if cuts else (end - begin) // 2
+    sides = source.choice(("both", "both", "both", "server", "local", "producer", "client"))
+    sides = "server" if depth == 0 else "both" if calls and sides == "client" else sides
+    if sides == "producer":
+        calls = [Call("c", "x", end, source.randint(0, 300), calls, "consumer")]
+    out = source.choice((0, free)) if sides == "both" else 0
+    return Call(source.choice("abc"), source.choice(("x", "y", "")), begin, end - begin, calls, sides, out=out)
+
+
 def random_traces(seed: int, count: int) -> Iterator[list[Row]]:
     """Rows of ``count`` random traces, a millisecond apart."""
     chance = random.Random(seed)

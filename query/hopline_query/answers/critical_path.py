@@ -1,15 +1,20 @@
 """The critical path over all entry calls of an operation as JSON (docs/critical-path.md)."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from hopline_query.answers import entry_calls
 from hopline_query.answers.entry_calls import schedules, selected
 from hopline_query.answers.forest import Forest
 from hopline_query.answers.selection import answered, link, most_traces
 from hopline_query.errors import BadRequestError
 from hopline_query.params import Params
 from hopline_query.store.port import SpanReader
-from hopline_query.why.critical import Band, bands, what_if
+from hopline_query.why.critical import Band, Limits, bands, limits, tail, united, what_if
 from hopline_query.why.schedule import Part
+
+NOTHING = Limits(0, 0, 0, 0, 0)
+"""Of no calls."""
 
 MOST_FACTOR = 100.0
 """The largest factor of a "what if"."""
@@ -18,18 +23,33 @@ MOST_FACTOR = 100.0
 def answer(reader: SpanReader, forest: Forest, params: Params) -> dict[str, Any]:
     """The parts of the path by band, and what would be if one of them took longer or shorter."""
     asked = _what_if(params)
-    chosen = selected(reader, forest, params, most_traces(params))
+    paths = None if params.text("traces") else reader.paths(entry_calls.asked(params))
+    chosen = selected(paths.rest if paths else reader, forest, params, most_traces(params), afresh=paths is not None)
+    if paths and chosen.truncated:
+        # What is left to rows is too much for one question: the newest traces stand for all.
+        paths, chosen = None, selected(reader, forest, params)
     plans = schedules(chosen.entries)
+    settled = paths.settled if paths and paths.settled.calls else None
+    took_us = [plan.took_us for plan in plans]
+    calls = len(plans) + (settled.calls if settled else 0)
+    between = NOTHING
+    if calls:
+        between = settled.limits(took_us) if settled else limits(took_us)
+    parts = bands(plans, between)
+    if settled:
+        parts = united(settled.bands(between), parts)
     found: dict[str, Any] = {
-        "traces": len(plans),
-        "bands": [_band(name, band) for name, band in bands(plans).items()],
+        "traces": calls,
+        "bands": [_band(name, band) for name, band in parts.items()],
         "what_if": None,
         "link": link(params, chosen.query.scope, {"entry": "true"}),
     }
-    if asked and plans:
-        before, after = what_if(plans, *asked)
+    if asked and calls:
+        others = what_if(plans, *asked)
+        before = between.middle, between.p95, between.p99
+        after = settled.scaled(*asked, others) if settled else tail(others)
         found["what_if"] = {"before": _quantiles(before), "after": _quantiles(after)}
-    return found | answered(chosen.query.scope, truncated=chosen.truncated)
+    return found | answered(chosen.query.scope, truncated=chosen.truncated or (paths is not None and paths.truncated))
 
 
 def _what_if(params: Params) -> tuple[Part, float] | None:
@@ -67,5 +87,5 @@ def _band(name: str, band: Band) -> dict[str, Any]:
     return {"band": name, "traces": calls, "took_us": round(took / calls, 3) if calls else None, "parts": parts}
 
 
-def _quantiles(values: list[float]) -> dict[str, float]:
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in zip(("p50_us", "p95_us", "p99_us"), values, strict=True)}

@@ -8,8 +8,7 @@ from hopline_query.answers.selection import of_base
 from hopline_query.errors import BadRequestError
 from hopline_query.params import Params
 from hopline_query.store.port import SearchQuery, SpanReader
-from hopline_query.tree.build import build_tree
-from hopline_query.tree.node import Tree
+from hopline_query.why.clocks import righted
 from hopline_query.why.entries import Entry, entries_of
 from hopline_query.why.schedule import Schedule, schedule
 
@@ -54,15 +53,4 @@ def key_of(entry: Entry) -> tuple[str, int, bool]:
 
 def schedules(entries: Sequence[Entry]) -> list[Schedule]:
     """The schedules of finished entry calls, with clocks that differ put right first."""
-    return [schedule(_adjusted(entry)) for entry in entries if entry.row.duration_us is not None]
-
-
-def _adjusted(entry: Entry) -> Entry:
-    if not any("outside_parent" in node.warnings for node in entry.below):
-        return entry
-    tree: Tree = build_tree((row for node in entry.tree.nodes for row in node.rows), now_us=0, adjust=True)
-    for node in tree.nodes:
-        for row in node.rows:
-            if row == entry.row:
-                return Entry(tree, node, row)
-    return entry
+    return [schedule(entry) for entry in righted(entry for entry in entries if entry.row.duration_us is not None)]

@@ -128,6 +128,9 @@ class MemoryReader:
     def settled_having(self, query: SearchQuery, terms: "Sequence[Mark]", most: int) -> None:
         """Nothing is counted beforehand."""
 
+    def paths(self, query: SearchQuery) -> None:
+        """Nothing is settled here."""
+
     def user_page(self, query: SearchQuery) -> tuple[tuple[list[TraceSummary], int], list[UserDay]]:
         """A user's traces and days."""
         return self.search(query), self.user_days(query.uid, query.scope)

@@ -11,7 +11,9 @@ from hopline_query.tree.summary import TraceSummary
 
 if TYPE_CHECKING:
     from hopline_query.why.causes import Cause, Trouble
+    from hopline_query.why.critical import Band, Limits
     from hopline_query.why.marks import Term as Mark
+    from hopline_query.why.schedule import Part
     from hopline_query.why.tallies import Counts
 
 ORDERS = ("newest", "oldest", "longest", "shortest", "errors", "spans")
@@ -314,6 +316,32 @@ class Caused:
     """True where some causes are neither written nor in these traces."""
 
 
+class SettledPaths(Protocol):
+    """The finished entry calls of settled traces that meet a search, each of which did one thing after the other."""
+
+    calls: int
+
+    def limits(self, others: Sequence[int]) -> "Limits":
+        """The limits of the bands of these calls and of others that took so many microseconds."""
+
+    def bands(self, limits: "Limits") -> "dict[str, Band]":
+        """The parts of the path by band."""
+
+    def scaled(self, part: "Part", factor: float, others: Sequence[float]) -> list[float]:
+        """The p50, p95 and p99 of what these calls would take if a part took ``factor`` of its time, and of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Entry calls whose parts of time were written as their traces settled, and what they leave to rows."""
+
+    settled: SettledPaths
+    rest: "SpanReader"
+    """Holds the traces of all other calls."""
+    truncated: bool
+    """True where some calls are neither settled nor held."""
+
+
 class UserDay(NamedTuple):
     """A user's traces of one day, in UTC: how many began, how many failed, when the first and the last began."""
 
@@ -382,6 +410,12 @@ class SpanReader(Protocol):
         """What began the failures in the traces that a search for failing ones finds.
 
         None where causes are not written beforehand, or rows are to be asked which traces are meant.
+        """
+
+    def paths(self, query: SearchQuery) -> Paths | None:
+        """The parts of the time of the entry calls that meet ``query``, which names a service.
+
+        None where they are not written beforehand, or too many are left to rows.
         """
 
     def user_page(self, query: SearchQuery) -> tuple[tuple[list[TraceSummary], int], list[UserDay]]:

@@ -16,6 +16,7 @@ from hopline_query.store import (
     moving,
     one_trace,
     settled_counts,
+    settled_paths,
     trace_search,
     users,
 )
@@ -34,6 +35,7 @@ from hopline_query.store.port import (
     ErrorGroup,
     FiguresQuery,
     Hint,
+    Paths,
     Report,
     Scope,
     SearchQuery,
@@ -165,6 +167,23 @@ class ClickHouseReader:
         rows += pinned.rows if pinned else ()
         left = (*found.left, *moving_traces)
         return Caused(found, MemoryReader(rows, judge=self._ask.judge), left, total > caused.MOVING)
+
+    def paths(self, query: SearchQuery) -> Paths | None:
+        """By the entry calls that were written as their traces settled."""
+        if not self._covered((query, query)):
+            return None
+        self._ask.check_patterns(query.expression)
+        stamps = self._moving.traces()
+        found = settled_paths.SettledPaths(self._ask, query, stamps)
+        if found.too_many:
+            return None
+        pinned = self._pinned.within(query)
+        rows = [*self._moving.rows(stamps or {}, LIMIT), *(pinned.rows if pinned else ())]
+        rows += moving.rows_of(self._ask, found.left, LIMIT, settled_paths.MOST_ROWS + 1)
+        if len(rows) > settled_paths.MOST_ROWS:
+            return None
+        moves = stamps is None and settled_counts.moves(self._ask, (query, query))
+        return Paths(found, MemoryReader(rows, judge=self._ask.judge), moves)
 
     def _covered(self, queries: tuple[SearchQuery, SearchQuery]) -> bool:
         self._first_call = self._first_call or int(self._ask.file("first_settled_call")[0][0])

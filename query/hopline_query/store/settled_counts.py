@@ -7,18 +7,15 @@ from string import Template
 from typing import Any
 
 from hopline_query.search.fields import decimal
-from hopline_query.search.filter import terms
+from hopline_query.store import chosen_calls
 from hopline_query.store.asking import Asker, statement
-from hopline_query.store.conditions import ENTRY, Conditions
+from hopline_query.store.conditions import Conditions
 from hopline_query.store.moving import NEVER_US, Stamp, moving_ids
 from hopline_query.store.port import SearchQuery
 from hopline_query.store.settled_calls import KINDS, SEPARATOR, term_of, text_of
 from hopline_query.store.trace_search import indexed_keys
 from hopline_query.why.marks import Place, Term
 from hopline_query.why.tallies import CUTS, LEAST, MOST_OF_ONE, NUMBERS, Tally
-
-OWN = frozenset({"service", "name", "kind", "instance", "version", "duration", "error", "error_type"})
-"""Fields of a call's row that ``settled_calls`` holds; of others the row itself is asked."""
 
 Naming = Callable[[str, Collection[str]], str]
 """What to call a far end, by its node key and the services that told of calls."""
@@ -44,7 +41,13 @@ class SettledCounts:
     ) -> None:
         self._asker = asker
         self._conditions = Conditions(indexed_keys(asker, queries[0]) & indexed_keys(asker, queries[1]))
-        self._calls = self._calls_of(queries, stamps)
+        among = chosen_calls.among(self._conditions, queries, stamps)
+        chosen, other = (" AND ".join(chosen_calls.meets(self._conditions, query)) for query in queries)
+        self._calls = (
+            "SELECT trace_id, marks, start_us, cut, cityHash64(trace_id, id, kind, start_us) AS print,"
+            f" ({chosen}) AS chosen, ({other}) AS other"
+            f" FROM $database.settled_calls WHERE {' AND '.join([*among, '(chosen OR other)'])}"
+        )
         self._also = self._bind_texts(also)
         self._owner = queries[0].service
         self._named = named
@@ -182,62 +185,6 @@ class SettledCounts:
         texts = f"arrayFilter(mark -> startsWith(mark, {bound}), marks)"
         number = decimal(f"substring(toString(mark), {len(head) + 1})")
         return f"arrayMap(x -> assumeNotNull(x), arrayFilter(x -> x IS NOT NULL, arrayMap(mark -> {number}, {texts})))"
-
-    # -- which calls
-
-    def _calls_of(self, queries: tuple[SearchQuery, SearchQuery], stamps: Mapping[str, Stamp] | None) -> str:
-        """The calls as a subquery: ``chosen`` ones and others."""
-        bind = self._conditions.bind
-        services = bind(sorted({query.service for query in queries}), "Array(String)")
-        low = bind(min(query.scope.from_us for query in queries), "UInt64")
-        high = bind(max(query.scope.to_us for query in queries), "UInt64")
-        moving = moving_ids() if stamps is None else self._conditions.ids(list(stamps))
-        stale = f"SELECT trace_id, version FROM $database.settled_stale WHERE start_us < {high}"
-        where = [
-            f"service IN {services}",
-            f"intDiv(start_us, 3600000000) BETWEEN intDiv({low}, 3600000000) AND intDiv({high}, 3600000000)",
-            f"(trace_id, settled) NOT IN ({stale})",
-            *([] if stamps == {} else [f"trace_id NOT IN ({moving})"]),
-            "(chosen OR other)",
-        ]
-        self._conditions.parameters["moved_after"] = NEVER_US
-        chosen, other = (" AND ".join(self._meets(query)) for query in queries)
-        return (
-            "SELECT trace_id, marks, start_us, cut, cityHash64(trace_id, id, kind, start_us) AS print,"
-            f" ({chosen}) AS chosen, ({other}) AS other FROM $database.settled_calls WHERE {' AND '.join(where)}"
-        )
-
-    def _meets(self, query: SearchQuery) -> list[str]:
-        conditions = self._conditions
-        low, high = (conditions.bind(at, "UInt64") for at in (query.scope.from_us, query.scope.to_us))
-        found = [f"start_us >= {low} AND start_us < {high}", f"service = {conditions.bind(query.service)}"]
-        whole = conditions.whole(query)
-        if (
-            query.uid
-            or query.unfinished
-            or any(bound is not None for bound in (query.min_duration, query.max_duration, query.min_spans))
-        ):
-            traces = f"SELECT trace_id, version FROM $database.settled WHERE last_us >= {low} AND start_us < {high}"
-            found.append(f"(trace_id, settled) IN ({' AND '.join([traces, *whole])})")
-        else:
-            found += whole
-        return found + self._row(query, low, high)
-
-    def _row(self, query: SearchQuery, low: str, high: str) -> list[str]:
-        """What the call's own row must meet."""
-        conditions = self._conditions
-        asked = [term for part in (query.expression, *query.same) for term, _ in terms(part)]
-        conditions_of_row = conditions.row(replace(query, entry=False))
-        if query.expression is not None:
-            columns = {term: conditions.term(term) for term, _ in terms(query.expression)}
-            conditions_of_row.append(conditions.having(query.expression, columns))
-        if not query.caller and not query.callee and all(term.field in OWN for term in asked):
-            return conditions_of_row
-        rows = (
-            "SELECT trace_id, id, toString(kind), start_us FROM $database.spans"
-            f" WHERE start_us >= {low} AND start_us < {high} AND {ENTRY}"
-        )
-        return [f"(trace_id, id, toString(kind), start_us) IN ({' AND '.join([rows, *conditions_of_row])})"]
 
     def _bind_texts(self, texts: Collection[str]) -> str:
         return f"SELECT unhex(arrayJoin({self._bind_hex(texts)}))"

@@ -43,6 +43,9 @@ PLAIN_ROWS: Final = 100_000
 PAIRS: Final = 4_000_000
 """Pairs of rows of one trace that the store holds against each other at once: marks of calls take memory by these."""
 
+LEVELS: Final = 32
+"""Levels of a trace whose calls the store makes (``sql/settle_calls.sql``); one of fewer rows has no more."""
+
 MOST_TRACES: Final = 10_000
 """Traces that one statement names: it travels in an address of at most 1 MiB."""
 
@@ -157,8 +160,9 @@ def _settle_calls(store: ClickHouse, asker: Asker, chunk: list[Bounds], version:
     """Write the entry calls of traces that the store settled: after their settled rows, which say that they count."""
     where = _where(chunk) | {"version": version}
     store.change(Template(statement("settle_calls")).substitute(database=store.database), where)
-    done = {row[0] for row in asker.file("settled_calls_of", where)}
-    for part in _chunks((one for one in chunk if one[0] not in done), ROWS):
+    deep = [one for one in chunk if one[3] > LEVELS]
+    done = {row[0] for row in asker.file("settled_calls_of", _where(deep) | {"version": version})} if deep else set()
+    for part in _chunks((one for one in deep if one[0] not in done), ROWS):
         trees = (build_tree(rows, now_us=version) for rows in _traces(asker, part))
         _insert(
             store, "settled_calls", settled_calls.COLUMNS, [c for t in trees for c in settled_calls.of_tree(t, version)]

@@ -119,6 +119,14 @@ def path(plan: Schedule) -> tuple[dict[Part, int], dict[Part, int]]:
     return found, calls
 
 
+def straight(plan: Schedule) -> bool:
+    """True where one thing was done after the other: all calls are on the path, and with other lengths still are.
+
+    Then a part's drag is its time on the path, its slack is 0, and what the call takes is a sum over the parts.
+    """
+    return sum(path(plan)[1].values()) == len(plan.steps)
+
+
 def drag(plan: Schedule, part: Part) -> float:
     """How much earlier the entry call would end if the part took nothing: at most its time on the path."""
     return plan.took_us - took(plan, {part: 0.0})
