@@ -22,6 +22,10 @@ MAX_DEPTH: Final = 80
 MAX_PATH: Final = 160
 """Longest path in characters."""
 
+MOST_CHILDREN: Final = 2**31 - 1
+CHILD_NUMBERS: Final = range(1, MOST_CHILDREN + 1)
+"""Iterated by each row that has children; how many numbers are left tells how many were taken."""
+
 FRAGMENT: Final = "~"
 """First path component of rows behind a hop that does not know us."""
 

@@ -1,10 +1,9 @@
 """The span of an unsampled request whose context nobody may ever ask for."""
 
 from collections.abc import Callable
-from itertools import count
 
 from hopline.entry import Entry
-from hopline.ids import FRAGMENT, random_bits
+from hopline.ids import CHILD_NUMBERS, FRAGMENT, random_bits
 from hopline.locks import creation_lock
 from hopline.noop import UnsampledSpan
 from hopline.process import Process
@@ -36,7 +35,7 @@ class LazyUnsampledSpan(UnsampledSpan):
         self.parent = self.rare = self._previous = None
         self._made: Entry | None = None
         self.id_int = random_bits(64)
-        self.numbers = count(1)
+        self.numbers = iter(CHILD_NUMBERS)
         self._process = process
         self._read = read
         self._known = known

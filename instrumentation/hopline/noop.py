@@ -1,12 +1,11 @@
 """Spans that record nothing: the shared no-op, and the root of an unsampled trace."""
 
-from itertools import count
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from hopline.context import current
 from hopline.entry import Entry
-from hopline.ids import span_hex
+from hopline.ids import CHILD_NUMBERS, span_hex
 from hopline.spans import Detail, Span
 from hopline.text import as_text
 from hopline.vocabulary import SAMPLED
@@ -117,7 +116,7 @@ class UnsampledSpan(NoopSpan):
         self._previous = None
         self.id_int = new_id
         self.path = entry.path
-        self.numbers = count(1)
+        self.numbers = iter(CHILD_NUMBERS)
 
     def __enter__(self) -> Self:
         """Become the current span."""

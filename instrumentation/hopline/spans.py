@@ -8,12 +8,13 @@ waits for its end, and does everything else: path text, caps, masks, encoding.
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
-from itertools import chain, count
+from itertools import chain
+from operator import length_hint
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from hopline.entry import Entry
-from hopline.ids import MAX_DEPTH, MAX_PATH, span_hex, within_limits
+from hopline.ids import CHILD_NUMBERS, MAX_DEPTH, MAX_PATH, MOST_CHILDREN, span_hex, within_limits
 from hopline.locks import creation_lock
 from hopline.stack_trace import STACK_ATTR, stack_of
 from hopline.text import as_text
@@ -64,8 +65,8 @@ class LastNumbers:
             self._next += 1
             return self._next - 1
 
-    def __repr__(self) -> str:
-        return f"count({self._next})"
+    def __length_hint__(self) -> int:
+        return MOST_CHILDREN + 1 - self._next
 
 
 class Detail:
@@ -333,14 +334,13 @@ class Span:
             with creation_lock:
                 if row.numbers is None:
                     near_limit = path.count(".") >= MAX_DEPTH - 1 or len(path) > MAX_PATH - 1 - _DIGITS_OF_CHILD
-                    row.numbers = LastNumbers(path) if near_limit else count(1)
+                    row.numbers = LastNumbers(path) if near_limit else iter(CHILD_NUMBERS)
         return row
 
     @property
     def children(self) -> int:
         """How many child numbers were handed out so far."""
-        # Reading an itertools.count without taking a number: its text is "count(next)".
-        return int(repr(self.numbers)[6:-1]) - 1 if self.numbers is not None else 0
+        return MOST_CHILDREN - length_hint(self.numbers, MOST_CHILDREN) if self.numbers is not None else 0
 
 
 def next_number(row: Span) -> int:
