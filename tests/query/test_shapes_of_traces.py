@@ -92,6 +92,21 @@ def test_loops_are_ranked_by_what_they_cost():
     assert {tuple(p["caller"].values()) for p in answer["repeats"]} == {("web", "GET /")}
 
 
+def test_a_loop_opens_the_traces_and_calls_that_it_counts():
+    """Y5: not those in which the same calls are few, or are another caller's."""
+    often, few = ([Call("db", "select", 10 * n, 5) for n in range(times)] for times in (7, 4))
+    nested = Call("api", "list", 0, 90, often)
+    rows = [*at(1, *often), *at(2, *few), *at(3, nested), *at(4, nested, *often), *at(5, nested, *few)]
+    service = QueryService(MemoryReader(rows), clock=lambda: NOW)
+    found = service.shapes(RANGE)["repeats"]
+    assert {(p["caller"]["service"], p["traces"], p["calls"]) for p in found} == {("web", 2, 14), ("api", 3, 21)}
+    for pattern in found:
+        answer = opened(service, pattern["link"])
+        assert (len(answer["traces"]), answer["calls"]) == (pattern["traces"], pattern["calls"])
+        assert pattern["trace_id"] in {trace["trace_id"] for trace in answer["traces"]}
+    assert service.search(RANGE | {"repeat": "0" * 16})["traces"] == []
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_loops_equal_a_recount(seed):
     """Y5: on random traces the cost is the number of microseconds that are covered, less the longest call's."""

@@ -1,4 +1,4 @@
-"""Searches by what only whole trees tell: a cause, a shape, a structure, terms of an entry call.
+"""Searches by what only whole trees tell: a cause, a shape, repeated calls, a structure, terms of an entry call.
 
 The trees of everything that the rest of the search finds are looked at (hopline_query.answers.forest);
 those that hold a call which is looked for make the pages.
@@ -70,6 +70,8 @@ def asked(reader: SpanReader, params: Params, known: Callable[[Params], Abstract
         return _having(reader, params, differs.terms_having(having), known(params))
     if (shape := params.text("shape")) and shape not in VIEWS:
         return Narrowing(shapes.traces_of(shape))
+    if repeat := params.text("repeat"):
+        return Narrowing(shapes.calls_repeated(repeat))
     if text := params.text("structure"):
         wanted, query = structure.searched(text), params.search()
         chosen = structure.candidates(query, wanted)

@@ -10,7 +10,7 @@ from hopline_query.params import Params
 from hopline_query.store.port import SearchQuery, SpanReader
 from hopline_query.tree.node import Node, Tree
 from hopline_query.why.critical import quantile
-from hopline_query.why.repeats import Pattern, patterns
+from hopline_query.why.repeats import Pattern, patterns, repeated
 from hopline_query.why.shapes import Shape, outline, shape_of, shapes
 
 
@@ -40,7 +40,7 @@ def answer(reader: SpanReader, forest: Forest, params: Params) -> dict[str, Any]
             for shape in now.shapes[:limit]
         ],
         "vanished": [_json(shape, before) for shape in gone[:limit]] if before else [],
-        "repeats": [_pattern(pattern) for pattern in loops[:limit]],
+        "repeats": [_pattern(pattern, now) for pattern in loops[:limit]],
         "traces": len(now.grove.trees),
         "base_traces": len(before.grove.trees) if before else None,
         **answered(
@@ -55,6 +55,18 @@ def traces_of(wanted: str) -> Calls:
     def look(_grove: Grove, _query: SearchQuery) -> Any:
         def nodes(tree: Tree) -> Sequence[Node]:
             return tree.roots[:1] if shape_of(tree) == wanted.lower() else ()
+
+        return nodes
+
+    return look
+
+
+def calls_repeated(wanted: str) -> Calls:
+    """The calls that one call makes again and again (``/traces?repeat=``)."""
+
+    def look(_grove: Grove, _query: SearchQuery) -> Any:
+        def nodes(tree: Tree) -> Sequence[Node]:
+            return repeated(tree, wanted.lower())
 
         return nodes
 
@@ -85,8 +97,9 @@ def _json(shape: Shape, side: _Side) -> dict[str, Any]:
     }
 
 
-def _pattern(pattern: Pattern) -> dict[str, Any]:
+def _pattern(pattern: Pattern, side: _Side) -> dict[str, Any]:
     return {
+        "repeat": pattern.id,
         "service": pattern.callee[0],
         "operation": pattern.callee[1],
         "caller": {"service": pattern.caller[0], "operation": pattern.caller[1]},
@@ -95,4 +108,5 @@ def _pattern(pattern: Pattern) -> dict[str, Any]:
         "most": pattern.most,
         "cost_us": pattern.cost_us,
         "trace_id": pattern.worst[1],
+        "link": link(side.params, side.query.scope, {"repeat": pattern.id}),
     }

@@ -211,12 +211,14 @@ class Operation(msgspec.Struct, forbid_unknown_fields=True):
 class Loop(Operation, kw_only=True):
     """Equal calls that one operation makes again and again."""
 
+    repeat: Annotated[str, Meta(description="its id")]
     caller: Operation
     traces: int
     calls: int
-    most: Annotated[int, Meta(description="in one trace")]
+    most: Annotated[int, Meta(description="below one call")]
     cost_us: int
-    trace_id: str
+    trace_id: Annotated[str, Meta(description="in which they cost most")]
+    link: Link
 
 
 class Shapes(Answered, kw_only=True):

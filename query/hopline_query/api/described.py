@@ -83,6 +83,7 @@ PARAMETERS: dict[str, tuple[str, Described]] = {
     "base_version": ("version to compare with", {}),
     "having": ("JSON list of [kind, service, key, op, value] that an entry call is to meet", {}),
     "structure": ("{service=a} >> {kind=client AND duration>100ms}", {}),
+    "repeat": ("id of repeated calls: traces in which one call makes them", {}),
     "cause": ("id of a cause: traces in which it began the trouble", {}),
     "traces": ("of causes and paths: traces that are looked at, the newest", {"type": "integer", "minimum": 1}),
 }
@@ -132,7 +133,7 @@ def _described(
     }
 
 
-SEARCH = _described("Search traces", f"{SEARCHED} tags cause traces having structure", path="/traces")
+SEARCH = _described("Search traces", f"{SEARCHED} tags cause traces having repeat structure", path="/traces")
 POINTS = _described("The same search for a scatter", SEARCHED, path="/traces/points")
 TRACE = _described("One trace", "shape adjust root offset limit focus", path="/traces/{trace_id}", missing=True)
 NODE = _described("One node of a trace", "adjust", missing=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from hopline_query.tree.node import Node, Tree
 from hopline_query.tree.repeats import Kind, repeats
@@ -21,6 +22,11 @@ class Pattern:
     worst: tuple[int, str] = (-1, "")
     """Cost and id of the trace in which they cost most."""
 
+    @property
+    def id(self) -> str:
+        """16 hex digits by which a search names it."""
+        return _named(self.caller, self.callee)
+
 
 def patterns(trees: Iterable[Tree]) -> list[Pattern]:
     """The patterns of these traces, the costliest first."""
@@ -28,7 +34,7 @@ def patterns(trees: Iterable[Tree]) -> list[Pattern]:
     for tree in trees:
         costs: dict[tuple[Kind, Kind], int] = {}
         for parent, callee, calls in repeats(tree):
-            caller = (parent.inner.service, parent.inner.name) if parent.inner is not None else ("", "")
+            caller = _kind(parent)
             pattern = found.setdefault((caller, callee), Pattern(caller, callee))
             pattern.calls += len(calls)
             pattern.most = max(pattern.most, len(calls))
@@ -38,6 +44,12 @@ def patterns(trees: Iterable[Tree]) -> list[Pattern]:
             found[key].cost_us += cost
             found[key].worst = max(found[key].worst, (cost, tree.trace_id))
     return sorted(found.values(), key=lambda p: (-p.cost_us, -p.calls, p.caller, p.callee))
+
+
+def repeated(tree: Tree, wanted: str) -> list[Node]:
+    """The calls of a trace that belong to the pattern of this id."""
+    found = ((_named(_kind(parent), callee), calls) for parent, callee, calls in repeats(tree))
+    return [call for name, calls in found if name == wanted for call in calls]
 
 
 def cost_us(calls: Sequence[Node]) -> int:
@@ -51,3 +63,11 @@ def cost_us(calls: Sequence[Node]) -> int:
         covered += max(0, end - max(start, reach))
         reach = max(reach, end)
     return covered - max((end - start for start, end in bars), default=0)
+
+
+def _kind(node: Node) -> Kind:
+    return (node.inner.service, node.inner.name) if node.inner is not None else ("", "")
+
+
+def _named(caller: Kind, callee: Kind) -> str:
+    return blake2b(repr((caller, callee)).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()

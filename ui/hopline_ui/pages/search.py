@@ -37,7 +37,7 @@ FIELDS: Final = (
     "error_type",
     "instance",
     "load_test",
-    *("version", "cause", "traces", "having", "shape", "structure"),
+    *("version", "cause", "traces", "having", "shape", "repeat", "structure"),
 )
 """Parameters of the search besides range, order and paging."""
 COLUMNS: Final = (
