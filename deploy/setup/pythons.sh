@@ -13,7 +13,7 @@ server_only+='|networkx|pandas|pyarrow|numpy|jsonschema-rs|kubernetes-validate|y
 left_out=(hooks/contract hooks/test_broken_hooks.py hooks/test_trials.py test_chaos.py)
 
 # What differs between versions: context variables in generators, tasks and threads, processes and their end, frames of
-# exceptions, the text of counters, attributes of modules and classes.
+# exceptions, the length that iterators tell, attributes of modules and classes.
 differs=(test_current_span.py test_decorated_kinds.py test_decorators.py test_fast_path.py test_last_rows.py
   test_multiprocessing.py test_public_api.py test_report.py test_shapes.py test_spans.py test_stack_traces.py
   test_threads.py test_wire_rows.py hooks/test_patch.py)
