@@ -14,6 +14,7 @@ from hopline_query.why.critical import Band, Limits, bands, limits, tail, united
 from hopline_query.why.schedule import Part
 
 NOTHING = Limits(0, 0, 0, 0, 0)
+NO_BANDS = bands([], NOTHING)
 """Of no calls."""
 
 MOST_FACTOR = 100.0
@@ -36,18 +37,21 @@ def answer(reader: SpanReader, forest: Forest, params: Params) -> dict[str, Any]
     if calls:
         between = settled.limits(took_us) if settled else limits(took_us)
     parts = bands(plans, between)
-    if settled:
-        parts = united(settled.bands(between), parts)
+    after: list[float] = []
+    if asked and calls:
+        others = what_if(plans, *asked)
+        told, after = settled.bands_and_tail(between, *asked, others) if settled else (NO_BANDS, tail(others))
+    else:
+        told = settled.bands(between) if settled else NO_BANDS
+    parts = united(told, parts)
     found: dict[str, Any] = {
         "traces": calls,
         "bands": [_band(name, band) for name, band in parts.items()],
         "what_if": None,
         "link": link(params, chosen.query.scope, {"entry": "true"}),
     }
-    if asked and calls:
-        others = what_if(plans, *asked)
+    if after:
         before = between.middle, between.p95, between.p99
-        after = settled.scaled(*asked, others) if settled else tail(others)
         found["what_if"] = {"before": _quantiles(before), "after": _quantiles(after)}
     return found | answered(chosen.query.scope, truncated=chosen.truncated or (paths is not None and paths.truncated))
 

@@ -327,8 +327,13 @@ class SettledPaths(Protocol):
     def bands(self, limits: "Limits") -> "dict[str, Band]":
         """The parts of the path by band."""
 
-    def scaled(self, part: "Part", factor: float, others: Sequence[float]) -> list[float]:
-        """The p50, p95 and p99 of what these calls would take if a part took ``factor`` of its time, and of others."""
+    def bands_and_tail(
+        self, limits: "Limits", part: "Part", factor: float, others: Sequence[float]
+    ) -> "tuple[dict[str, Band], list[float]]":
+        """The bands, and the p50, p95 and p99 of what these calls would take if a part took ``factor`` of its time.
+
+        With ``others`` among them: what other calls would take.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,31 +48,36 @@ class SettledPaths:
         return len(self.left) > LEFT or self.calls > MOST_CALLS
 
     def limits(self, others: Sequence[int]) -> Limits:
-        """See :class:`hopline_query.store.port.Paths`."""
-        return Limits(*map(int, self._quantiles("duration_us", others, LEVELS)))
+        """See :class:`hopline_query.store.port.SettledPaths`."""
+        bound = self._conditions.bind(list(others), "Array(UInt64)")
+        levels = ", ".join(map(str, LEVELS))
+        return Limits(*map(int, self._ask("parts_limits", None, levels=levels, others=bound)[0][0]))
 
     def bands(self, limits: Limits) -> dict[str, Band]:
-        """See :class:`hopline_query.store.port.Paths`."""
+        """See :class:`hopline_query.store.port.SettledPaths`."""
+        return self._by_band(limits, "0", ())[0]
+
+    def bands_and_tail(
+        self, limits: Limits, part: Part, factor: float, others: Sequence[float]
+    ) -> tuple[dict[str, Band], list[float]]:
+        """See :class:`hopline_query.store.port.SettledPaths`."""
+        bind = self._conditions.bind
+        stored, by = f"unhex({bind(part_text(part).encode().hex())})", bind(factor - 1, "Float64")
+        after = f"duration_us + {by} * arraySum((part, us) -> part = {stored} ? us : 0, parts, parts_us)"
+        return self._by_band(limits, after, others)
+
+    def _by_band(self, limits: Limits, after: str, others: Sequence[float]) -> tuple[dict[str, Band], list[float]]:
         found = {name: Band() for name in BANDS}
-        for text, *sums in self._ask("parts_by_band", limits._asdict()):
+        tail: list[float] = []
+        words = {"after": after, "others": self._conditions.bind(list(map(float, others)), "Array(Float64)")}
+        for text, quantiles, *sums in self._ask("parts_by_band", limits._asdict(), **words):
+            tail = tail if text else list(map(float, quantiles))
             for band, us, calls in zip(found.values(), sums[::2], sums[1::2], strict=True):
                 if not text:
                     band.took_us, band.calls = int(us), int(calls)
                 elif calls:
                     band.parts[part_of(text)] = PartSum(int(us), float(us), 0.0, int(calls))
-        return found
-
-    def scaled(self, part: Part, factor: float, others: Sequence[float]) -> list[float]:
-        """See :class:`hopline_query.store.port.Paths`."""
-        bind = self._conditions.bind
-        stored, by = f"unhex({bind(part_text(part).encode().hex())})", bind(factor - 1, "Float64")
-        took = f"duration_us + {by} * arraySum((part, us) -> part = {stored} ? us : 0, parts, parts_us)"
-        return self._quantiles(took, others, (0.5, 0.95, 0.99))
-
-    def _quantiles(self, took: str, others: Sequence[float], levels: Sequence[float]) -> list[float]:
-        bound = self._conditions.bind(list(map(float, others)), "Array(Float64)")
-        words = {"levels": ", ".join(map(str, levels)), "took": took, "others": bound}
-        return [float(value) for value in self._ask("parts_quantiles", None, **words)[0][0]]
+        return found, tail
 
     def _ask(self, name: str, more: Mapping[str, Any] | None = None, **words: str) -> list[tuple[Any, ...]]:
         text = Template(statement(name)).safe_substitute(words | {"calls": self._calls})
