@@ -30,14 +30,14 @@ def asked(monkeypatch):
 
 
 def test_an_answer_costs_few_statements(engine, asked):
-    """Q1, Q2, D1, L1: a trace in one, whether it is known or not; the map and the lists in a few."""
+    """Q1, Q2, D1, L1: a trace in one and one beside it, or in one if it is known; the map and the lists in a few."""
     fill(engine, traces=40, from_us=NOW - 500_000_000, to_us=NOW - 100_000_000)
     settle(engine, NOW)
     service = QueryService(ClickHouseReader(engine), clock=lambda: NOW)
     known = service.search(AROUND)["traces"][0]["trace_id"]
     service.stats(AROUND)  # The names of reporting services are known for a minute.
     questions = {
-        "trace": (lambda: service.trace(known), 1),
+        "trace": (lambda: service.trace(known), 2),
         "the same trace": (lambda: service.trace(known), 1),
         "newest": (lambda: service.search(AROUND), 2),
         "service": (lambda: service.search({**AROUND, "service": "svc-0"}), 3),

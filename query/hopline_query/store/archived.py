@@ -10,6 +10,7 @@ from hopline.model import Row
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.port import SearchQuery
+from hopline_query.store.rows import columns, row_of
 
 TRACES = 200
 """Pinned traces of one range that are searched, the newest."""
@@ -23,12 +24,12 @@ EXTENT_SECONDS = 30.0
 
 def rows_of(asker: Asker, ids: Sequence[str], limit: int) -> list[Row]:
     """Up to ``limit`` archived rows of each trace."""
-    return [Row(*values) for values in asker.rows(archived_rows(), {"ids": list(ids), "limit": limit})]
+    return [row_of(values) for values in asker.rows(archived_rows(), {"ids": list(ids), "limit": limit})]
 
 
 def archived_rows() -> str:
     """The statement that reads the archive: the columns of every other row."""
-    return statement("trace_rows").partition("FROM ")[0] + statement("archived_rows")
+    return columns() + statement("archived_rows")
 
 
 class Pinned:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from hopline.model import Row
 from hopline_query.store.asking import Age, Asker, statement
+from hopline_query.store.rows import columns, row_of
 
 MOST_ROWS = 20_000
 """Of more moving rows the traces are not listed here: the store names them itself."""
@@ -81,5 +82,5 @@ def rows_of(asker: Asker, ids: Collection[str], limit: int, most: int = NEVER_US
     """Up to ``limit`` rows of each trace and ``most`` of all, wherever they lie in time."""
     if not ids:
         return []
-    text = statement("trace_rows").partition("FROM ")[0] + statement("rows_of_traces")
-    return (Row(*values) for values in asker.rows(text, {"ids": list(ids), "limit": limit, "most": most}))
+    text = columns() + statement("rows_of_traces")
+    return (row_of(values) for values in asker.rows(text, {"ids": list(ids), "limit": limit, "most": most}))

@@ -41,6 +41,7 @@ from hopline_query.store.port import (
     SearchQuery,
     UserDay,
 )
+from hopline_query.store.rows import row_of
 from hopline_query.tree.build import LIMIT
 from hopline_query.tree.summary import TraceSummary
 from hopline_query.why.marks import Term as Mark
@@ -87,7 +88,7 @@ class ClickHouseReader:
         if found:
             bounds = {"low": min(s.start_us for s in summaries), "high": max(s.end_us for s in summaries)}
             for stored in self._ask.file("trace_rows", {"ids": list(found), "limit": limit} | bounds):
-                row = Row(*stored)
+                row = row_of(stored)
                 found[row.trace_id].append(row)
             pinned = [trace_id for trace_id, rows in found.items() if not rows]
             for row in archived.rows_of(self._ask, pinned, limit) if pinned else ():

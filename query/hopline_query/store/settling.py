@@ -24,6 +24,7 @@ from hopline.model import Row
 from hopline_collector.store.clickhouse import ClickHouse
 from hopline_query.store import settled_calls, settled_causes
 from hopline_query.store.asking import Asker, statement
+from hopline_query.store.rows import row_of
 from hopline_query.store.settled_rows import WRITTEN, calls_of, stored, tags_of
 from hopline_query.tree.build import LIMIT, build_tree
 from hopline_query.tree.summary import summarize
@@ -180,7 +181,7 @@ def _settle_causes(store: ClickHouse, asker: Asker, chunk: list[Bounds], version
 
 def _traces(asker: Asker, chunk: list[Bounds]) -> Iterable[list[Row]]:
     """The rows of each of these traces."""
-    rows = [Row(*values) for values in asker.file("trace_rows", _where(chunk) | {"limit": LIMIT + 1})]
+    rows = [row_of(values) for values in asker.file("trace_rows", _where(chunk) | {"limit": LIMIT + 1})]
     rows.sort(key=attrgetter("trace_id"))
     return (list(of_trace) for _, of_trace in groupby(rows, key=attrgetter("trace_id")))
 

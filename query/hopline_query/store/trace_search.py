@@ -11,7 +11,6 @@ reach over an end of the range where a condition on rows is asked. Both are few.
 from collections.abc import Mapping, Sequence
 from string import Template
 
-from hopline.model import Row
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import IN_HOURS, Conditions, Listed, term_list
 from hopline_query.store.figures import days_of
@@ -20,6 +19,7 @@ from hopline_query.store.memory import MemoryReader
 from hopline_query.store.moving import NEVER_US, Moving, Stamp, moving_ids, rows_of
 from hopline_query.store.paging import ASCENDING, Found, unite
 from hopline_query.store.port import COUNTED, SearchQuery
+from hopline_query.store.rows import row_of
 from hopline_query.store.settled_rows import summary_of
 from hopline_query.tree.build import LIMIT
 from hopline_query.tree.summary import TraceSummary
@@ -73,7 +73,7 @@ def _judged(
     if straddling:
         where = {"ids": [one[0] for one in straddling], "limit": LIMIT}
         where |= {"low": min(one[1] for one in straddling), "high": max(one[2] for one in straddling)}
-        rows += [Row(*values) for values in asker.file("trace_rows", where)]
+        rows += [row_of(values) for values in asker.file("trace_rows", where)]
     return MemoryReader(rows, judge=asker.judge).search(query) if rows else ([], 0)
 
 

@@ -1,7 +1,6 @@
 """A user's traces, and days: how many began on each, how many failed, when the first and the last began (Q3)."""
 
 from string import Template
-from typing import Any
 
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
@@ -10,6 +9,7 @@ from hopline_query.store.memory import MemoryReader
 from hopline_query.store.moving import NEVER_US, Moving, moving_ids, rows_of
 from hopline_query.store.paging import Found, unite
 from hopline_query.store.port import COUNTED, SearchQuery, UserDay
+from hopline_query.store.rows import values_of
 from hopline_query.store.trace_search import COVERING, OVERLAPPING, SURE, current, summaries
 from hopline_query.tree.build import LIMIT
 
@@ -37,16 +37,11 @@ def user_page(asker: Asker, moving: Moving, query: SearchQuery) -> Page | None:
     rows = asker.rows(text, conditions.parameters | bounds)
     if any(row[5] for row in rows):
         return None
-    keys = [(f"{ALL_ONES ^ key[1]:032x}", *key[2:]) for row in rows for key in map(_values, row[6])][: query.limit]
+    keys = [(f"{ALL_ONES ^ key[1]:032x}", *key[2:]) for row in rows for key in map(values_of, row[6])][: query.limit]
     days = {int(row[0]): UserDay(*row[:5]) for row in rows}
     settled: Found = summaries(asker, keys), min(sum(day.traces for day in days.values()), COUNTED + 1)
     reader = MemoryReader(moving.rows(stamps, LIMIT))
     return unite(settled, reader.search(query), query), _merged(days, reader.user_days(query.uid, query.scope))
-
-
-def _values(key: Any) -> tuple[Any, ...]:
-    """The driver gives a tuple of the engine as one, or as a mapping."""
-    return tuple(key.values()) if isinstance(key, dict) else tuple(key)
 
 
 def _merged(days: dict[int, UserDay], moving: list[UserDay]) -> list[UserDay]:
