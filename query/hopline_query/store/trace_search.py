@@ -10,8 +10,10 @@ reach over an end of the range where a condition on rows is asked. Both are few.
 
 from collections.abc import Mapping, Sequence
 from string import Template
+from typing import Any
 
 from hopline_query.store.asking import Asker, statement
+from hopline_query.store.beside import beside
 from hopline_query.store.conditions import IN_HOURS, Conditions, Listed, term_list
 from hopline_query.store.figures import days_of
 from hopline_query.store.members import IN_RANGE, any_row, members
@@ -80,7 +82,7 @@ def _judged(
 def _by_settled(
     asker: Asker, query: SearchQuery, conditions: Conditions, whole: Sequence[str], listed: Listed
 ) -> tuple[Found, list[Bounds]]:
-    """What settled rows alone tell: the page and the number of matches, and the traces that only their rows can judge.
+    """What settled rows alone tell: the page, and beside it how many match and which traces only their rows can judge.
 
     A page of the newest or the oldest is looked for in the hours at that end first.
     """
@@ -90,25 +92,28 @@ def _by_settled(
     told = [listed.told] if listed.told else []
     inside = " AND ".join([inside, *told, *whole, *listed.met])
     straddling = " AND ".join([straddling, *told, *whole, *listed.possible])
-    after = _after(query, conditions)
-    parts = {"page": f"{inside}{near}{after}", "order": _order(query, "trace_id"), "limit": str(int(query.limit))}
-    parts |= {"inside": inside, "straddling": straddling, "untold": _untold(listed, whole)}
+    parts = {"inside": inside, "straddling": straddling, "untold": _untold(listed, whole)}
     parts |= {"counted": str(COUNTED + 1), "straddlers": str(STRADDLING + 1)}
+    after = _after(query, conditions)
     bounds = conditions.parameters | _bounds(query)
-    page: list[TraceSummary] = []
+    first = beside(lambda: page_of(asker, f"{inside}{near}{after}", query, bounds))
     total, judged = 0, []
-    for kind, trace_id, low, high, body in asker.rows(Template(statement("search")).safe_substitute(parts), bounds):
+    for kind, trace_id, low, high in asker.rows(Template(statement("search")).safe_substitute(parts), bounds):
         if kind == 0:
-            page.append(summary_of(body))
-        elif kind == 1:
             total = int(low)
         else:
             judged.append((trace_id, int(low), int(high)))
+    page = first()
     if near and len(page) < min(query.limit, total):
-        parts["page"] = f"{inside}{after}"
-        text = Template(statement("search_page")).safe_substitute(parts)
-        page = [summary_of(row[0]) for row in asker.rows(text, bounds)]
+        page = page_of(asker, f"{inside}{after}", query, bounds)
     return (page, total), judged
+
+
+def page_of(asker: Asker, where: str, query: SearchQuery, bounds: Mapping[str, Any]) -> list[TraceSummary]:
+    """The first settled traces that meet ``where``, in the order of the query."""
+    page = {"page": where, "order": _order(query, "trace_id"), "limit": str(int(query.limit))}
+    text = Template(statement("search_page")).safe_substitute(page)
+    return [summary_of(row[0]) for row in asker.rows(text, bounds)]
 
 
 def _untold(listed: Listed, whole: Sequence[str]) -> str:

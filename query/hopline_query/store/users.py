@@ -3,18 +3,15 @@
 from string import Template
 
 from hopline_query.store.asking import Asker, statement
+from hopline_query.store.beside import beside
 from hopline_query.store.conditions import Conditions
 from hopline_query.store.days import united
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.moving import NEVER_US, Moving, moving_ids, rows_of
 from hopline_query.store.paging import Found, unite
 from hopline_query.store.port import COUNTED, SearchQuery, UserDay
-from hopline_query.store.rows import values_of
-from hopline_query.store.trace_search import COVERING, OVERLAPPING, SURE, current, summaries
+from hopline_query.store.trace_search import COVERING, OVERLAPPING, SURE, current, page_of
 from hopline_query.tree.build import LIMIT
-
-ALL_ONES = 2**128 - 1
-"""An id with its bits turned sorts the other way round."""
 
 Page = tuple[Found, list[UserDay]]
 """A page of a user's traces and the number of them, and their days."""
@@ -32,14 +29,14 @@ def user_page(asker: Asker, moving: Moving, query: SearchQuery) -> Page | None:
         return None
     conditions = Conditions()
     where = " AND ".join([OVERLAPPING, *conditions.whole(query), *current(stamps, conditions)])
-    text = Template(statement("user_page")).safe_substitute(where=where, covering=COVERING, limit=int(query.limit))
-    bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us, "moved_after": NEVER_US}
-    rows = asker.rows(text, conditions.parameters | bounds)
+    bounds = conditions.parameters | {"from_us": query.scope.from_us, "to_us": query.scope.to_us}
+    first = beside(lambda: page_of(asker, where, query, bounds))
+    rows = asker.rows(Template(statement("user_page")).safe_substitute(where=where, covering=COVERING), bounds)
+    page = first()
     if any(row[5] for row in rows):
         return None
-    keys = [(f"{ALL_ONES ^ key[1]:032x}", *key[2:]) for row in rows for key in map(values_of, row[6])][: query.limit]
     days = {int(row[0]): UserDay(*row[:5]) for row in rows}
-    settled: Found = summaries(asker, keys), min(sum(day.traces for day in days.values()), COUNTED + 1)
+    settled: Found = page, min(sum(day.traces for day in days.values()), COUNTED + 1)
     reader = MemoryReader(moving.rows(stamps, LIMIT))
     return unite(settled, reader.search(query), query), _merged(days, reader.user_days(query.uid, query.scope))
 

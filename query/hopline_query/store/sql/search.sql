@@ -1,10 +1,8 @@
--- Three answers in one round trip: the page (0), how many match (1), and the traces that
--- only their rows can judge (2), with the starts of their first and last rows.
-SELECT 0 AS kind, '' AS id, toUInt64(0) AS low, toUInt64(0) AS high, body FROM (
-  SELECT body FROM $database.settled WHERE $page ORDER BY $order LIMIT $limit)
+-- Two answers in one round trip: how many match (0), and the traces that only their rows can judge (1), with the starts
+-- of their first and last rows. The page is asked beside (search_page.sql).
+SELECT 0 AS kind, '' AS id, count() AS low, toUInt64(0) AS high FROM (
+  SELECT 1 FROM $database.settled WHERE $inside LIMIT $counted)
 UNION ALL
-SELECT 1, '', count(), 0, '' FROM (SELECT 1 FROM $database.settled WHERE $inside LIMIT $counted)
-UNION ALL
-SELECT 2, lower(hex(trace_id)), start_us, last_us, '' FROM (
+SELECT 1, lower(hex(trace_id)), start_us, last_us FROM (
   SELECT trace_id, start_us, last_us FROM $database.settled WHERE $straddling LIMIT $straddlers)
 $untold
