@@ -30,7 +30,7 @@ def asked(monkeypatch):
 
 
 def test_an_answer_costs_few_statements(engine, asked):
-    """Q1, Q2, D1, L1: a trace in one and one beside it, or in one if it is known; a page of a list has one beside it as well."""
+    """Q1, Q2, D1, L1: a trace in one and one beside, or in one if it is known; a list has one beside as well."""
     fill(engine, traces=40, from_us=NOW - 500_000_000, to_us=NOW - 100_000_000)
     settle(engine, NOW)
     service = QueryService(ClickHouseReader(engine), clock=lambda: NOW)
