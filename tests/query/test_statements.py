@@ -42,7 +42,7 @@ def test_an_answer_costs_few_statements(engine, asked):
         "newest": (lambda: service.search(AROUND), 3),
         "service": (lambda: service.search({**AROUND, "service": "svc-0"}), 4),
         "tags": (lambda: service.search({**AROUND, "filter": "shop.tenant=7 AND NOT shop.tenant=8"}), 5),
-        "user": (lambda: service.user("u-1", AROUND), 3),
+        "user": (lambda: service.user("u-1", AROUND), 4),
         "services": (lambda: service.services(AROUND), 2),
         "operations": (lambda: service.operations({**AROUND, "service": "svc-0"}), 2),
         "stats": (lambda: service.stats(AROUND), 2),
