@@ -37,8 +37,8 @@ IGNORED_PATHS: Final = (
     "/grpc.health.v1.Health/Check",
 )
 MASKED_KEYS: Final = (
-    "authorization", "cookie", "cookies", "set-cookie", "password", "passwords", "passwd", "pwd", "secret", "secrets",
-    "token", "api_key", "card",
+    "authorization", "auth", "cookie", "cookies", "set-cookie", "password", "passwords", "passwd", "pwd", "passphrase",
+    "secret", "secrets", "token", "api_key", "private_key", "credential", "credentials", "card",
 )  # fmt: skip
 SCAN_ONLY_KEYS: Final = (
     "url",
