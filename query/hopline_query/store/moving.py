@@ -6,6 +6,8 @@ questions: only those of traces that rows came for since are read again.
 
 import threading
 from collections.abc import Collection, Iterable, Mapping
+from string import Template
+from typing import NamedTuple
 
 from hopline.model import Row
 from hopline_query.store.asking import Age, Asker, statement
@@ -21,9 +23,24 @@ Stamp = tuple[int, int]
 """Rows that came since a trace was settled, and when the newest came: equal stamps mean that none came since."""
 
 
+class Moved(NamedTuple):
+    """What moved at one moment: whoever asks several statements is told of the same traces by each."""
+
+    stamps: Mapping[str, Stamp] | None
+    """By trace id; None where they have more than :data:`MOST_ROWS` rows."""
+    ids: str
+    """The subquery of their ids; binds ``moved_after``, :data:`NEVER_US` or the time of a first page."""
+
+
 def moving_ids() -> str:
-    """The subquery of moving traces' ids; binds ``moved_after``, :data:`NEVER_US` or the time of a first page."""
-    return f"SELECT trace_id {statement('moving_rows')}"
+    """The subquery of the ids of traces that move when it is asked; binds ``moved_after`` as :class:`Moved` does."""
+    buckets = f"SELECT bucket FROM ({statement('open_buckets')})"
+    return f"SELECT trace_id {_arrived(buckets)}"
+
+
+def _arrived(buckets: str) -> str:
+    """The rows that came in these buckets or after ``moved_after``, as a statement goes on behind its columns."""
+    return Template(statement("moving_rows")).safe_substitute(open=buckets)
 
 
 class Moving:
@@ -32,33 +49,44 @@ class Moving:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
         self._lock = threading.Lock()
-        self._listed: tuple[Age, dict[str, Stamp] | None] | None = None
+        self._listed: tuple[Age, Moved] | None = None
         self._rows: dict[str, tuple[Stamp, list[Row]]] = {}
 
     def traces(self, after_us: int = NEVER_US) -> Mapping[str, Stamp] | None:
         """Trace id -> stamp of every trace that moves, with those that rows came for later than ``after_us``.
 
-        None where they have more than :data:`MOST_ROWS` rows, as while a store of an older schema is being settled.
+        None where they have more than :data:`MOST_ROWS` rows, as while thousands of rows a second come in.
         """
+        return self.now(after_us).stamps
+
+    def now(self, after_us: int = NEVER_US) -> Moved:
+        """The same traces, and how statements name them; as it was a moment ago where nothing was stored since."""
         age = self._asker.age()
         with self._lock:
             known = self._listed
         if after_us == NEVER_US and known is not None and self._asker.lasts(known[0]):
             return known[1]
-        text = (
-            f"SELECT lower(hex(trace_id)), sum(a.rows), max(a.arrived) {statement('moving_rows')}"
-            f"GROUP BY trace_id LIMIT {MOST_ROWS + 1}"
-        )
-        listed = self._asker.rows(text, {"moved_after": after_us})
-        found = None
-        if sum(int(row[1]) for row in listed) <= MOST_ROWS:
-            found = {row[0]: (int(row[1]), int(row[2])) for row in listed}
+        found = self._look(after_us)
         if after_us == NEVER_US:
             with self._lock:
                 self._listed = (age, found)
-                for gone in self._rows.keys() - (found or {}).keys():
+                for gone in self._rows.keys() - (found.stamps or {}).keys():
                     del self._rows[gone]
         return found
+
+    def _look(self, after_us: int) -> Moved:
+        buckets = self._asker.file("open_buckets")
+        arrived = _arrived(", ".join(str(int(bucket)) for bucket, _ in buckets) or "NULL")
+        ids = f"SELECT trace_id {arrived}"
+        if sum(int(rows) for _, rows in buckets) > MOST_ROWS:
+            return Moved(None, ids)
+        if not buckets and after_us == NEVER_US:
+            return Moved({}, ids)
+        text = f"SELECT lower(hex(trace_id)), sum(a.rows), max(a.arrived) {arrived} GROUP BY trace_id"
+        listed = self._asker.rows(f"{text} LIMIT {MOST_ROWS + 1}", {"moved_after": after_us})
+        if sum(int(row[1]) for row in listed) > MOST_ROWS:
+            return Moved(None, ids)
+        return Moved({row[0]: (int(row[1]), int(row[2])) for row in listed}, ids)
 
     def rows(self, stamps: Mapping[str, Stamp], limit: int) -> list[Row]:
         """All rows of these moving traces, up to ``limit`` of each."""

@@ -151,7 +151,8 @@ class ClickHouseReader:
     def caused(self, query: SearchQuery) -> Caused | None:
         """By the causes that were written as their traces settled."""
         self._ask.check_patterns(query.expression)
-        stamps = self._moving.traces()
+        moved = self._moving.now()
+        stamps = moved.stamps
         found = caused.written(self._ask, query, stamps)
         if found is None:
             return None
@@ -159,8 +160,9 @@ class ClickHouseReader:
         if stamps is None:
             newest = replace(query, order_by="newest", after=None, as_of_us=0, limit=caused.MOVING)
             conditions = Conditions(trace_search.indexed_keys(self._ask, query))
-            moving_traces, total = trace_search.moving_found(self._ask, newest, conditions)
-            rows = list(moving.rows_of(self._ask, moving_traces, LIMIT))
+            moving_found, total = trace_search.moving_found(self._ask, newest, conditions, moved.ids)
+            moving_traces = [one[0] for one in moving_found]
+            rows = trace_search.rows_between(self._ask, moving_found)
         else:
             rows = self._moving.rows(stamps, LIMIT)
         rows += moving.rows_of(self._ask, found.left, LIMIT)

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import Any
 
+from hopline.model import Row
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.beside import beside
 from hopline_query.store.conditions import IN_HOURS, Conditions, Listed, term_list
 from hopline_query.store.figures import days_of
 from hopline_query.store.members import IN_RANGE, any_row, members
 from hopline_query.store.memory import MemoryReader
-from hopline_query.store.moving import NEVER_US, Moving, Stamp, moving_ids, rows_of
+from hopline_query.store.moving import NEVER_US, Moving, Stamp, moving_ids
 from hopline_query.store.paging import ASCENDING, Found, unite
 from hopline_query.store.port import COUNTED, SearchQuery
 from hopline_query.store.rows import row_of
@@ -43,14 +44,15 @@ STRADDLING = 300
 
 
 Bounds = tuple[str, int, int]
-"""Trace id, starts of the first and of the last row."""
+"""Trace id, start of the first row, and a time after which none starts."""
 
 
 def search(asker: Asker, moving: Moving, query: SearchQuery) -> Found:
     """See :class:`hopline_query.store.port.SpanReader`."""
-    stamps = moving.traces(_moved_after(query))
+    moved = moving.now(_moved_after(query))
+    stamps = moved.stamps
     conditions = Conditions(indexed_keys(asker, query))
-    whole = [*conditions.whole(query), *current(stamps, conditions)]
+    whole = [*conditions.whole(query), *current(stamps, conditions, moved.ids)]
     if query.settled_among is not None:
         whole.append(f"trace_id IN ({conditions.ids(query.settled_among)})")
     listed = conditions.listed(query)
@@ -61,7 +63,9 @@ def search(asker: Asker, moving: Moving, query: SearchQuery) -> Found:
     if found is None or len(straddling) > STRADDLING:
         found, straddling = _by_rows(asker, query, conditions, whole), []
     if stamps is None:
-        special = unite(_moving_sums(asker, query, conditions), _judged(asker, moving, {}, straddling, query), query)
+        special = unite(
+            _moving_sums(asker, query, conditions, moved.ids), _judged(asker, moving, {}, straddling, query), query
+        )
     else:
         special = _judged(asker, moving, stamps, straddling, query)
     return unite(found, special, query)
@@ -71,11 +75,7 @@ def _judged(
     asker: Asker, moving: Moving, stamps: Mapping[str, Stamp], straddling: Sequence[Bounds], query: SearchQuery
 ) -> Found:
     """Moving and straddling traces, by their rows."""
-    rows = moving.rows(stamps, LIMIT)
-    if straddling:
-        where = {"ids": [one[0] for one in straddling], "limit": LIMIT}
-        where |= {"low": min(one[1] for one in straddling), "high": max(one[2] for one in straddling)}
-        rows += [row_of(values) for values in asker.file("trace_rows", where)]
+    rows = moving.rows(stamps, LIMIT) + rows_between(asker, straddling)
     return MemoryReader(rows, judge=asker.judge).search(query) if rows else ([], 0)
 
 
@@ -193,10 +193,10 @@ OVERLAPPING = "last_us >= {from_us:UInt64} AND start_us < {to_us:UInt64}"
 """Rows of the trace may start in the range."""
 
 
-def current(stamps: Mapping[str, Stamp] | None, conditions: Conditions) -> list[str]:
-    """Only rows that count: not replaced by a newer one, and none of a trace that moves."""
+def current(stamps: Mapping[str, Stamp] | None, conditions: Conditions, many: str = "") -> list[str]:
+    """Only rows that count: not replaced by a newer one, and none of a trace that moves; ``many`` names those."""
     replaced = "SELECT trace_id, version FROM $database.settled_stale WHERE start_us < {to_us:UInt64}"
-    moving = moving_ids() if stamps is None else conditions.ids(list(stamps))
+    moving = (many or moving_ids()) if stamps is None else conditions.ids(list(stamps))
     return [f"(trace_id, version) NOT IN ({replaced})", *([] if stamps == {} else [f"trace_id NOT IN ({moving})"])]
 
 
@@ -218,14 +218,23 @@ def summaries(asker: Asker, keys: Sequence[Key]) -> list[TraceSummary]:
     return [found[place] for place in sorted(found)]
 
 
-def _moving_sums(asker: Asker, query: SearchQuery, conditions: Conditions) -> Found:
+def _moving_sums(asker: Asker, query: SearchQuery, conditions: Conditions, moving: str) -> Found:
     """Moving traces by the sums of their rows as they came; what a page shows of them is read from their rows."""
-    ids, total = moving_found(asker, query, conditions)
-    return MemoryReader(rows_of(asker, ids, LIMIT)).summaries(), total
+    shown, total = moving_found(asker, query, conditions, moving)
+    return MemoryReader(rows_between(asker, shown)).summaries(), total
 
 
-def moving_found(asker: Asker, query: SearchQuery, conditions: Conditions) -> tuple[list[str], int]:
-    """Ids of a page of the moving traces that match, and how many do."""
+def rows_between(asker: Asker, found: Sequence[Bounds]) -> list[Row]:
+    """All rows of these traces, which lie between the first start and the last time of each."""
+    if not found:
+        return []
+    where = {"ids": [one[0] for one in found], "limit": LIMIT}
+    where |= {"low": min(one[1] for one in found), "high": max(one[2] for one in found)}
+    return [row_of(values) for values in asker.file("trace_rows", where)]
+
+
+def moving_found(asker: Asker, query: SearchQuery, conditions: Conditions, moving: str) -> tuple[list[Bounds], int]:
+    """A page of the traces that ``moving`` names and that match, and how many do."""
     wanted = "".join(f" AND {part}" for part in members(query, conditions) or [any_row()])
     whole = "".join(f" AND {part}" for part in conditions.whole(query))
     after = ""
@@ -234,7 +243,7 @@ def moving_found(asker: Asker, query: SearchQuery, conditions: Conditions) -> tu
         last, trace_id = conditions.bind(query.after[0], "UInt64"), conditions.bind(query.after[1])
         after = f" WHERE (value, id) {sign} ({last}, {trace_id})"
     text = Template(statement("moving_sums")).safe_substitute(
-        moving=moving_ids(),
+        moving=moving,
         members=wanted,
         whole=whole,
         value=VALUES[query.order_by],
@@ -242,7 +251,7 @@ def moving_found(asker: Asker, query: SearchQuery, conditions: Conditions) -> tu
         order=_order(query, "id", "value"),
     )
     found = asker.rows(text, conditions.parameters | _bounds(query) | {"limit": query.limit})
-    return [row[0] for row in found], int(found[0][2]) if found else 0
+    return [(row[0], int(row[3]), int(row[4])) for row in found], int(found[0][2]) if found else 0
 
 
 def indexed_keys(asker: Asker, query: SearchQuery) -> frozenset[str]:

@@ -1,10 +1,11 @@
-SELECT id, value, total
+SELECT id, value, total, start_us, end_us
 FROM (
-  SELECT lower(hex(trace_id)) AS id, toUInt64($value) AS value, count() OVER () AS total
+  SELECT lower(hex(trace_id)) AS id, toUInt64($value) AS value, count() OVER () AS total, start_us, end_us
   FROM (
     SELECT
       trace_id,
       min(t.start_us) AS start_us,
+      max(t.end_us) AS end_us,
       if(min(t.root.1) = 0, min(t.root).5, max(t.end_us) - min(t.start_us)) AS duration_us,
       sum(t.spans) AS spans,
       sum(t.errors) AS errors,
