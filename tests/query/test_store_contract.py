@@ -10,6 +10,7 @@ from hopline.model import Row
 from hopline_query.latency.figures import PLACED, placed_percentiles
 from hopline_query.search.filter import parse_filter
 from hopline_query.store import moving, settled_rows, trace_search
+from hopline_query.store.asking import Asker
 from hopline_query.store.memory import MemoryReader
 from hopline_query.store.paging import order_value
 from hopline_query.store.port import KEYS, NAMES, ORDERS, EdgesQuery, FiguresQuery, Scope, SearchQuery
@@ -480,3 +481,23 @@ def test_more_moving_rows_than_are_listed(engine, store_rows, rows, monkeypatch)
     assert real.user_days("u/1", SCOPE) == twin.user_days("u/1", SCOPE)
     assert real.extent() == ClickHouseReader(engine).extent()
     assert real.extent()[2] == twin.extent()[2]
+
+
+def test_a_search_is_of_one_moment(engine, store_rows, rows, monkeypatch):
+    """Q2: traces that settle while a search is asked are told of once, though it asks several statements."""
+    monkeypatch.setattr(moving, "MOST_ROWS", 10)
+    ask, due = Asker.rows, [True]
+
+    def settled_before_the_sums(self, text, parameters=None):
+        if "count() OVER ()" in text and due:
+            due.clear()
+            settle(engine, LATER)
+        return ask(self, text, parameters)
+
+    store_rows(rows)
+    real, twin = ClickHouseReader(engine), MemoryReader(rows)
+    monkeypatch.setattr(Asker, "rows", settled_before_the_sums)
+    question = query(limit=1_000)
+    found, total = real.search(question)
+    assert total == len(found)
+    assert {s.trace_id for s in found} == {s.trace_id for s in twin.search(question)[0]}
