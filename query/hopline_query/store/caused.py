@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions, Listed
-from hopline_query.store.moving import NEVER_US, Stamp
+from hopline_query.store.moving import NEVER_US, Moved
 from hopline_query.store.port import Naming, SearchQuery, Slots
 from hopline_query.store.trace_search import COVERING, INSIDE, OVERLAPPING, STRADDLES, SURE, current, indexed_keys
 from hopline_query.why.causes import Cause, Trouble
@@ -35,13 +35,13 @@ class WrittenCauses:
         self,
         asker: Asker,
         query: SearchQuery,
-        stamps: Mapping[str, Stamp] | None,
+        moved: Moved,
         conditions: Conditions,
         listed: Listed,
     ) -> None:
         self._asker = asker
         self._conditions = conditions
-        whole = [*conditions.whole(query), *current(stamps, conditions)]
+        whole = [*conditions.whole(query), *current(moved, conditions)]
         told = [listed.told] if listed.told else []
         inside, straddling = (INSIDE, STRADDLES) if query.by_any_row else (SURE, COVERING)
         self._words = {"inside": " AND ".join([inside, *told, *whole, *listed.met])}
@@ -122,11 +122,11 @@ class WrittenCauses:
 _NO_PLACES: Final = {"places": "['']", "names": "['']"}
 
 
-def written(asker: Asker, query: SearchQuery, stamps: Mapping[str, Stamp] | None) -> WrittenCauses | None:
+def written(asker: Asker, query: SearchQuery, moved: Moved) -> WrittenCauses | None:
     """None where rows are to be asked which traces are meant, or too many are left to them."""
     conditions = Conditions(indexed_keys(asker, query))
     listed = conditions.listed(query)
-    found = WrittenCauses(asker, query, stamps, conditions, listed) if listed is not None else None
+    found = WrittenCauses(asker, query, moved, conditions, listed) if listed is not None else None
     return found if found is not None and len(found.left) <= LEFT else None
 
 

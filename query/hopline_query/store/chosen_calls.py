@@ -1,34 +1,30 @@
 """Which rows of ``settled_calls`` a question means: the settled entry calls that meet a search (docs/why.md)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hopline_query.search.filter import terms
 from hopline_query.store.conditions import ENTRY, Conditions
-from hopline_query.store.moving import NEVER_US, Stamp, moving_ids
+from hopline_query.store.moving import NEVER_US, Moved, resting
 from hopline_query.store.port import SearchQuery
 
 OWN = frozenset({"service", "name", "kind", "instance", "version", "duration", "error", "error_type"})
 """Fields of a call's row that ``settled_calls`` holds; of others the row itself is asked."""
 
 
-def among(conditions: Conditions, queries: Sequence[SearchQuery], stamps: Mapping[str, Stamp] | None) -> list[str]:
-    """Conditions on calls of the services and hours of the searches that count and whose traces do not move.
-
-    ``stamps`` names the traces that move; None: the store knows them.
-    """
+def among(conditions: Conditions, queries: Sequence[SearchQuery], moved: Moved) -> list[str]:
+    """Conditions on calls of the services and hours of the searches that count and whose traces do not move."""
     bind = conditions.bind
     services = bind(sorted({query.service for query in queries}), "Array(String)")
     low = bind(min(query.scope.from_us for query in queries), "UInt64")
     high = bind(max(query.scope.to_us for query in queries), "UInt64")
-    moving = moving_ids() if stamps is None else conditions.ids(list(stamps))
     stale = f"SELECT trace_id, version FROM $database.settled_stale WHERE start_us < {high}"
     conditions.parameters["moved_after"] = NEVER_US
     return [
         f"service IN {services}",
         f"intDiv(start_us, 3600000000) BETWEEN intDiv({low}, 3600000000) AND intDiv({high}, 3600000000)",
         f"(trace_id, settled) NOT IN ({stale})",
-        *([] if stamps == {} else [f"trace_id NOT IN ({moving})"]),
+        *resting(moved, conditions),
     ]
 
 

@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 from hopline.model import Row
 from hopline_query.store.asking import Age, Asker, statement
+from hopline_query.store.conditions import Conditions
 from hopline_query.store.rows import columns, row_of
 
 MOST_ROWS = 20_000
 """Of more moving rows the traces are not listed here: the store names them itself."""
+
+MOST_BUCKETS = 1_000
+"""Of more open buckets, as after an upgrade, none is named: each statement looks for them itself."""
 
 NEVER_US = 2**63
 """Later than every row."""
@@ -27,15 +31,26 @@ class Moved(NamedTuple):
     """What moved at one moment: whoever asks several statements is told of the same traces by each."""
 
     stamps: Mapping[str, Stamp] | None
-    """By trace id; None where they have more than :data:`MOST_ROWS` rows."""
+    """By trace id; None where they have more than :data:`MOST_ROWS` rows: thousands of them come in a second."""
     ids: str
     """The subquery of their ids; binds ``moved_after``, :data:`NEVER_US` or the time of a first page."""
 
 
+def resting(moved: Moved, conditions: Conditions) -> list[str]:
+    """The condition that leaves out traces that moved; none where none did."""
+    if moved.stamps == {}:
+        return []
+    named = moved.ids if moved.stamps is None else conditions.ids(list(moved.stamps))
+    return [f"trace_id NOT IN ({named})"]
+
+
 def moving_ids() -> str:
     """The subquery of the ids of traces that move when it is asked; binds ``moved_after`` as :class:`Moved` does."""
-    buckets = f"SELECT bucket FROM ({statement('open_buckets')})"
-    return f"SELECT trace_id {_arrived(buckets)}"
+    return f"SELECT trace_id {_arrived(_open())}"
+
+
+def _open() -> str:
+    return f"SELECT bucket FROM ({statement('open_buckets')})"
 
 
 def _arrived(buckets: str) -> str:
@@ -52,15 +67,11 @@ class Moving:
         self._listed: tuple[Age, Moved] | None = None
         self._rows: dict[str, tuple[Stamp, list[Row]]] = {}
 
-    def traces(self, after_us: int = NEVER_US) -> Mapping[str, Stamp] | None:
-        """Trace id -> stamp of every trace that moves, with those that rows came for later than ``after_us``.
-
-        None where they have more than :data:`MOST_ROWS` rows, as while thousands of rows a second come in.
-        """
-        return self.now(after_us).stamps
-
     def now(self, after_us: int = NEVER_US) -> Moved:
-        """The same traces, and how statements name them; as it was a moment ago where nothing was stored since."""
+        """What moves, with the traces that rows came for later than ``after_us``.
+
+        As it was a moment ago where nothing was stored since.
+        """
         age = self._asker.age()
         with self._lock:
             known = self._listed
@@ -76,7 +87,8 @@ class Moving:
 
     def _look(self, after_us: int) -> Moved:
         buckets = self._asker.file("open_buckets")
-        arrived = _arrived(", ".join(str(int(bucket)) for bucket, _ in buckets) or "NULL")
+        named = ", ".join(str(int(bucket)) for bucket, _ in buckets) or "NULL"
+        arrived = _arrived(named if len(buckets) <= MOST_BUCKETS else _open())
         ids = f"SELECT trace_id {arrived}"
         if sum(int(rows) for _, rows in buckets) > MOST_ROWS:
             return Moved(None, ids)

@@ -128,12 +128,13 @@ class ClickHouseReader:
             return None
         for query in queries:
             self._ask.check_patterns(query.expression)
-        stamps = self._moving.traces()
+        moved = self._moving.now()
+        stamps = moved.stamps
         low, high = min(q.scope.from_us for q in queries), max(q.scope.to_us for q in queries)
         pinned = self._pinned.within(replace(selected, scope=replace(selected.scope, from_us=low, to_us=high)))
         rows = [*self._moving.rows(stamps or {}, LIMIT), *(pinned.rows if pinned else ())]
         return Counted(
-            lambda also, named: settled_counts.SettledCounts(self._ask, queries, stamps, also, named),
+            lambda also, named: settled_counts.SettledCounts(self._ask, queries, moved, also, named),
             MemoryReader(rows, judge=self._ask.judge),
             stamps is None and settled_counts.moves(self._ask, queries),
         )
@@ -141,10 +142,11 @@ class ClickHouseReader:
     def settled_having(self, query: SearchQuery, terms: Sequence[Mark], most: int) -> list[str] | None:
         """By the entry calls that were written as their traces settled."""
         self._ask.check_patterns(query.expression)
-        stamps = self._moving.traces()
+        moved = self._moving.now()
+        stamps = moved.stamps
         if stamps is None or not self._covered((query, query)):
             return None
-        found = settled_counts.SettledCounts(self._ask, (query, query), stamps).traces(terms, most)
+        found = settled_counts.SettledCounts(self._ask, (query, query), moved).traces(terms, most)
         # What moved a moment ago may be settled when the list is used.
         return [*found, *stamps]
 
@@ -153,7 +155,7 @@ class ClickHouseReader:
         self._ask.check_patterns(query.expression)
         moved = self._moving.now()
         stamps = moved.stamps
-        found = caused.written(self._ask, query, stamps)
+        found = caused.written(self._ask, query, moved)
         if found is None:
             return None
         moving_traces, total = list(stamps or {}), 0
@@ -176,8 +178,9 @@ class ClickHouseReader:
         if not self._covered((query, query)):
             return None
         self._ask.check_patterns(query.expression)
-        stamps = self._moving.traces()
-        found = settled_paths.SettledPaths(self._ask, query, stamps)
+        moved = self._moving.now()
+        stamps = moved.stamps
+        found = settled_paths.SettledPaths(self._ask, query, moved)
         if found.too_many:
             return None
         pinned = self._pinned.within(query)

@@ -10,7 +10,7 @@ from hopline_query.search.fields import decimal
 from hopline_query.store import chosen_calls
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
-from hopline_query.store.moving import NEVER_US, Stamp, moving_ids
+from hopline_query.store.moving import NEVER_US, Moved, moving_ids
 from hopline_query.store.port import SearchQuery
 from hopline_query.store.settled_calls import KINDS, SEPARATOR, term_of, text_of
 from hopline_query.store.trace_search import indexed_keys
@@ -35,13 +35,13 @@ class SettledCounts:
         self,
         asker: Asker,
         queries: tuple[SearchQuery, SearchQuery],
-        stamps: Mapping[str, Stamp] | None,
+        moved: Moved,
         also: Collection[str] = (),
         named: Naming = lambda key, _: key,
     ) -> None:
         self._asker = asker
         self._conditions = Conditions(indexed_keys(asker, queries[0]) & indexed_keys(asker, queries[1]))
-        among = chosen_calls.among(self._conditions, queries, stamps)
+        among = chosen_calls.among(self._conditions, queries, moved)
         chosen, other = (" AND ".join(chosen_calls.meets(self._conditions, query)) for query in queries)
         self._calls = (
             "SELECT trace_id, marks, start_us, cut, cityHash64(trace_id, id, kind, start_us) AS print,"

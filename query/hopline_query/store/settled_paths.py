@@ -7,7 +7,7 @@ from typing import Any
 from hopline_query.store import chosen_calls
 from hopline_query.store.asking import Asker, statement
 from hopline_query.store.conditions import Conditions
-from hopline_query.store.moving import Stamp
+from hopline_query.store.moving import Moved
 from hopline_query.store.port import SearchQuery
 from hopline_query.store.settled_calls import part_of, part_text
 from hopline_query.store.trace_search import indexed_keys
@@ -27,10 +27,10 @@ MOST_CALLS = 5_000_000
 class SettledPaths:
     """The finished entry calls of settled traces that meet a search and whose parts are told."""
 
-    def __init__(self, asker: Asker, query: SearchQuery, stamps: Mapping[str, Stamp] | None) -> None:
+    def __init__(self, asker: Asker, query: SearchQuery, moved: Moved) -> None:
         self._asker = asker
         self._conditions = Conditions(indexed_keys(asker, query))
-        chosen = chosen_calls.among(self._conditions, (query,), stamps) + chosen_calls.meets(self._conditions, query)
+        chosen = chosen_calls.among(self._conditions, (query,), moved) + chosen_calls.meets(self._conditions, query)
         self._calls = f"FROM $database.settled_calls WHERE {' AND '.join([*chosen, 'unfinished = 0'])}"
         found = self._ask("parts_untold", most=str(LEFT + 1))
         self.left = [row[0] for row in found]

@@ -19,7 +19,7 @@ from hopline_query.store.conditions import IN_HOURS, Conditions, Listed, term_li
 from hopline_query.store.figures import days_of
 from hopline_query.store.members import IN_RANGE, any_row, members
 from hopline_query.store.memory import MemoryReader
-from hopline_query.store.moving import NEVER_US, Moving, Stamp, moving_ids
+from hopline_query.store.moving import NEVER_US, Moved, Moving, Stamp, resting
 from hopline_query.store.paging import ASCENDING, Found, unite
 from hopline_query.store.port import COUNTED, SearchQuery
 from hopline_query.store.rows import row_of
@@ -52,7 +52,7 @@ def search(asker: Asker, moving: Moving, query: SearchQuery) -> Found:
     moved = moving.now(_moved_after(query))
     stamps = moved.stamps
     conditions = Conditions(indexed_keys(asker, query))
-    whole = [*conditions.whole(query), *current(stamps, conditions, moved.ids)]
+    whole = [*conditions.whole(query), *current(moved, conditions)]
     if query.settled_among is not None:
         whole.append(f"trace_id IN ({conditions.ids(query.settled_among)})")
     listed = conditions.listed(query)
@@ -193,11 +193,10 @@ OVERLAPPING = "last_us >= {from_us:UInt64} AND start_us < {to_us:UInt64}"
 """Rows of the trace may start in the range."""
 
 
-def current(stamps: Mapping[str, Stamp] | None, conditions: Conditions, many: str = "") -> list[str]:
-    """Only rows that count: not replaced by a newer one, and none of a trace that moves; ``many`` names those."""
+def current(moved: Moved, conditions: Conditions) -> list[str]:
+    """Only rows that count: not replaced by a newer one, and none of a trace that moves."""
     replaced = "SELECT trace_id, version FROM $database.settled_stale WHERE start_us < {to_us:UInt64}"
-    moving = (many or moving_ids()) if stamps is None else conditions.ids(list(stamps))
-    return [f"(trace_id, version) NOT IN ({replaced})", *([] if stamps == {} else [f"trace_id NOT IN ({moving})"])]
+    return [f"(trace_id, version) NOT IN ({replaced})", *resting(moved, conditions)]
 
 
 def _moved_after(query: SearchQuery) -> int:

@@ -7,7 +7,7 @@ from hopline_query.store.beside import beside
 from hopline_query.store.conditions import Conditions
 from hopline_query.store.days import united
 from hopline_query.store.memory import MemoryReader
-from hopline_query.store.moving import NEVER_US, Moving, moving_ids, rows_of
+from hopline_query.store.moving import NEVER_US, Moving, rows_of
 from hopline_query.store.paging import Found, unite
 from hopline_query.store.port import COUNTED, SearchQuery, UserDay
 from hopline_query.store.trace_search import COVERING, OVERLAPPING, SURE, current, page_of
@@ -22,13 +22,14 @@ def user_page(asker: Asker, moving: Moving, query: SearchQuery) -> Page | None:
 
     Not for traces that lie on both sides of the whole range, nor while a great many move.
     """
-    stamps = moving.traces()
+    moved = moving.now()
+    stamps = moved.stamps
     # Nothing else is asked of the rows, so it does not matter whether they may meet it in parts.
     plain = SearchQuery(query.scope, query.uid, in_parts=query.in_parts, limit=query.limit, as_of_us=query.as_of_us)
     if stamps is None or query != plain:
         return None
     conditions = Conditions()
-    where = " AND ".join([OVERLAPPING, *conditions.whole(query), *current(stamps, conditions)])
+    where = " AND ".join([OVERLAPPING, *conditions.whole(query), *current(moved, conditions)])
     bounds = conditions.parameters | {"from_us": query.scope.from_us, "to_us": query.scope.to_us}
     first = beside(lambda: page_of(asker, where, query, bounds))
     rows = asker.rows(Template(statement("user_page")).safe_substitute(where=where, covering=COVERING), bounds)
@@ -50,14 +51,15 @@ def _merged(days: dict[int, UserDay], moving: list[UserDay]) -> list[UserDay]:
 
 def user_days(asker: Asker, moving: Moving, query: SearchQuery) -> list[UserDay]:
     """The days of the traces of ``query``, the newest first; a trace is of the day it began."""
-    stamps = moving.traces()
+    moved = moving.now()
+    stamps = moved.stamps
     conditions = Conditions()
-    where = " AND ".join([SURE, *conditions.whole(query), *current(stamps, conditions)])
+    where = " AND ".join([SURE, *conditions.whole(query), *current(moved, conditions)])
     text = Template(statement("user_days")).safe_substitute(where=where)
     bounds = {"from_us": query.scope.from_us, "to_us": query.scope.to_us, "moved_after": NEVER_US}
     days = {int(row[0]): UserDay(*row) for row in asker.rows(text, conditions.parameters | bounds)}
     if stamps is None:
-        named = Template(statement("moving_of_user")).safe_substitute(moving=moving_ids())
+        named = Template(statement("moving_of_user")).safe_substitute(moving=moved.ids)
         found = asker.rows(named, {"uid": query.uid, "moved_after": NEVER_US})
         rows = list(rows_of(asker, [row[0] for row in found], LIMIT))
     else:
