@@ -23,6 +23,12 @@ def beside(ask: Callable[[], Answer]) -> Callable[[], Answer]:
     """
     if not _free.acquire(blocking=False):
         return ask
-    asked: Future[Answer] = _threads.submit(copy_context().run, ask)
-    asked.add_done_callback(lambda _: _free.release())
+    asked: Future[Answer] = _threads.submit(copy_context().run, _ask_and_free, ask)
     return asked.result
+
+
+def _ask_and_free(ask: Callable[[], Answer]) -> Answer:
+    try:
+        return ask()
+    finally:
+        _free.release()
